@@ -1,0 +1,518 @@
+//! One sensor's FIFO of RAM sectors and its cursors. It knows no lock, no file, no clock.
+//!
+//! ```text
+//!  first                       batch_end                tail
+//!    |  head                       |                      |
+//!    v   v                         v                      v
+//!  [ erased | pending ] [ pending | unsent ] [ unsent ] [ unsent | free ]
+//! ```
+//!
+//! Invariants, kept by every method and walked by [`Chain::check`]:
+//! - `first` owns the first sector, each sector owns the next; `tail` is the address of the last.
+//! - A chain without records owns no sector: an ack gives sectors back itself (field bug B23).
+//! - `head_record` is below the count of the first sector.
+//! - `pending` is 0, or `batch_end` is behind the last pending record, in that record's sector.
+//! - The numbers in a chain span less than 2^32, so 32 bits in a sector name each (see `sector`).
+//!
+//! One batch is pending at a time. It never crosses a gap in the numbers, so that a token's
+//! (first seq, count) is its exact range.
+
+mod read;
+
+pub use read::ChainFault;
+
+use super::{
+    Env,
+    count40::Count40,
+    sector::{Opening, Sample, SectorView},
+    slots::{Position, Sector, Slot, Slots},
+};
+use crate::{
+    AppendError, BatchToken, ConsumeError, DropCause, Kind, Loss, Record, Sensor, SensorConfig,
+    SensorKey, SensorStats, StaleBatch,
+};
+
+/// The span of numbers above which a chain takes no new sector: less than 2^32 by the largest
+/// sector, so that no chain reaches 2^32.
+const SPAN_MAX: u32 = u32::MAX - 1024;
+
+/// The most records that one batch holds: its count is 16 bits in a chain.
+pub const BATCH_RECORDS_MAX: usize = u16::MAX as usize;
+
+/// One sensor: 60 B, so that 100 of them leave room for 100 sectors of 256 B in 32 KiB. Packed to
+/// 4 B because `u64` would cost each chain 4 B of padding on a 32-bit machine.
+#[repr(C, packed(4))]
+pub struct Chain {
+    next_seq: u64,
+    id: u32,
+    period_ms: u32,
+    /// The period of grid sectors without a prologue: the one in force when the chain was last
+    /// empty. After a change of period the new sectors carry theirs.
+    implied_period_ms: u32,
+    first: Option<Sector>,
+    tail_and_head_record: Position,
+    batch_end: Position,
+    unsent: u32,
+    dropped_corrupt: u32,
+    rejected: u32,
+    pending: u16,
+    /// Counts the batches handed out, so that a token of an earlier attempt at the same records is
+    /// told from the one that is pending (field bug B04).
+    attempt: u16,
+    dropped_recycled: Count40,
+    refused: Count40,
+    source: u8,
+    flags: u8,
+}
+
+const EVENT: u8 = 1;
+const ACTIVE: u8 = 2;
+
+/// Why [`Chain::append`] took nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A sector is needed and the pool has none.
+    NeedsSector,
+    /// For good.
+    Error(AppendError),
+}
+
+/// Who asks, for the checksum's seed, the ledger and the pool's books.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner {
+    pub(crate) sensor: Sensor,
+    pub(crate) epoch: u32,
+    pub(crate) now_ms: u64,
+}
+
+impl Chain {
+    pub(crate) const VACANT: Self = Self {
+        next_seq: 0,
+        id: 0,
+        period_ms: 0,
+        implied_period_ms: 0,
+        first: None,
+        tail_and_head_record: Position::ORIGIN,
+        batch_end: Position::ORIGIN,
+        unsent: 0,
+        dropped_corrupt: 0,
+        rejected: 0,
+        pending: 0,
+        attempt: 0,
+        dropped_recycled: Count40::ZERO,
+        refused: Count40::ZERO,
+        source: 0,
+        flags: 0,
+    };
+
+    /// A sensor without records.
+    pub(crate) fn new(config: SensorConfig) -> Self {
+        let mut chain = Self {
+            next_seq: config.first_seq,
+            id: config.key.id,
+            source: config.key.source,
+            flags: ACTIVE,
+            ..Self::VACANT
+        };
+        chain.reconfigure(config.kind, config.period_ms);
+        chain
+    }
+
+    pub(crate) const fn key(&self) -> SensorKey {
+        SensorKey { source: self.source, id: self.id }
+    }
+
+    pub(crate) const fn config(&self) -> SensorConfig {
+        SensorConfig {
+            key: self.key(),
+            kind: self.kind(),
+            period_ms: self.period_ms,
+            first_seq: self.next_seq,
+        }
+    }
+
+    const fn kind(&self) -> Kind {
+        if self.flags & EVENT != 0 { Kind::Event } else { Kind::TimeSeries }
+    }
+
+    pub(crate) const fn is_active(&self) -> bool {
+        self.flags & ACTIVE != 0
+    }
+
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.flags = if active { self.flags | ACTIVE } else { self.flags & !ACTIVE };
+    }
+
+    /// From now on the sensor is of this kind and period. What is stored keeps its own: a sector
+    /// says its kind, and its period where that is not the implied one.
+    pub(crate) fn reconfigure(&mut self, kind: Kind, period_ms: u32) {
+        self.flags = match kind {
+            Kind::Event => self.flags | EVENT,
+            Kind::TimeSeries => self.flags & !EVENT,
+        };
+        self.period_ms = period_ms;
+        if self.first.is_none() {
+            self.implied_period_ms = period_ms;
+        }
+    }
+
+    pub(crate) const fn pending(&self) -> u32 {
+        self.pending as u32
+    }
+
+    pub(crate) const fn unsent(&self) -> u32 {
+        self.unsent
+    }
+
+    pub(crate) fn count_refused(&mut self) {
+        self.refused.add(1);
+    }
+
+    /// Every figure from the cursors: what was erased is what is neither here nor lost, so the
+    /// equation of conservation cannot be broken by a counter of its own (field bug B26).
+    pub(crate) fn stats(&self) -> SensorStats {
+        let held = u64::from(self.unsent) + u64::from(self.pending);
+        let dropped = self.dropped_recycled.get() + u64::from(self.dropped_corrupt);
+        SensorStats {
+            added: self.next_seq,
+            refused: self.refused.get(),
+            erased: self.next_seq.saturating_sub(held + dropped),
+            rejected: u64::from(self.rejected),
+            pending: u64::from(self.pending),
+            unsent: u64::from(self.unsent),
+            dropped_recycled: self.dropped_recycled.get(),
+            dropped_corrupt: u64::from(self.dropped_corrupt),
+        }
+    }
+
+    fn view<'m>(&self, slots: Slots<'m>, slot: Slot, owner: Owner) -> SectorView<'m> {
+        SectorView::new(slots, slot, owner.sensor.0, self.implied_period_ms)
+    }
+
+    const fn head_record(&self) -> u32 {
+        self.tail_and_head_record.record()
+    }
+
+    const fn tail(&self) -> Slot {
+        self.tail_and_head_record.slot()
+    }
+
+    fn set_head_record(&mut self, record: u32) {
+        self.tail_and_head_record = Position::new(self.tail(), record);
+    }
+
+    fn first_slot(&self) -> Option<Slot> {
+        self.first.as_ref().map(Sector::slot)
+    }
+
+    /// Adds a sample: into the open sector, else into `spare` or a free sector of the pool.
+    /// Returns its number. Neither takes more than one sector nor drops anything.
+    #[inline]
+    pub(crate) fn append<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        sample: Sample,
+        spare: &mut Option<Sector>,
+    ) -> Result<u64, Refusal> {
+        if sample.kind != self.kind() {
+            return Err(Refusal::Error(AppendError::WrongKind));
+        }
+        if !self.is_active() {
+            return Err(Refusal::Error(AppendError::Inactive));
+        }
+        let seq = self.next_seq;
+        if seq == u64::MAX {
+            return Err(Refusal::Error(AppendError::SeqExhausted));
+        }
+        let fits = self.first.is_some()
+            && self.view(env.slots(), self.tail(), owner).append(sample, self.period_ms);
+        if !fits {
+            self.open_sector(env, owner, sample, spare)?;
+        }
+        self.next_seq = seq + 1;
+        self.unsent += 1;
+        Ok(seq)
+    }
+
+    /// Links a new sector behind the tail and writes the sample as its first record.
+    fn open_sector<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        sample: Sample,
+        spare: &mut Option<Sector>,
+    ) -> Result<(), Refusal> {
+        let slots = env.slots();
+        let mut stamped = false;
+        if let Some(first) = self.first_slot() {
+            let oldest = self.view(slots, first, owner).first_seq(self.next_seq);
+            if self.next_seq - oldest > u64::from(SPAN_MAX) {
+                return Err(Refusal::Error(AppendError::Full));
+            }
+            // A series that left its grid early will do so again: a sector with a time beside each
+            // value costs 8 B a record, a sector for each record would cost all of it (B16).
+            let tail = self.view(slots, self.tail(), owner);
+            stamped = !tail.is_stamped() && tail.is_under_half_full();
+        }
+        let sector = match spare.take() {
+            Some(sector) => {
+                env.pool(|mut pool| pool.holders.add(owner.sensor.0, 1));
+                sector
+            }
+            None => env.pool(|mut pool| pool.take(owner.sensor.0)).ok_or(Refusal::NeedsSector)?,
+        };
+        let slot = sector.slot();
+        if self.first.is_none() {
+            self.implied_period_ms = self.period_ms;
+            self.tail_and_head_record = Position::new(slot, 0);
+            self.first = Some(sector);
+        } else {
+            slots.put_next(self.tail(), sector);
+            self.tail_and_head_record = Position::new(slot, self.head_record());
+        }
+        let opening = Opening {
+            first_seq: self.next_seq,
+            period_ms: self.period_ms,
+            implied_period_ms: self.implied_period_ms,
+            stamped,
+        };
+        self.view(slots, slot, owner).open(opening, sample);
+        Ok(())
+    }
+
+    /// Hands out up to `out.len()` unsent records as one batch. Corrupt sectors in front of them
+    /// are dropped into the ledger. `None`: nothing is unsent, or `out` is empty.
+    pub(crate) fn consume<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        out: &mut [Record],
+    ) -> Result<Option<BatchToken>, ConsumeError> {
+        if self.pending != 0 {
+            return Err(ConsumeError::BatchPending);
+        }
+        let slots = env.slots();
+        let limit = out.len().min(BATCH_RECORDS_MAX);
+        let out = &mut out[..limit];
+        if out.is_empty() {
+            return Ok(None);
+        }
+        while let Some(start) = self.unsent_start(slots) {
+            let gathered = self.gather(slots, owner, start, out);
+            if gathered.records == 0 {
+                self.drop_corrupt_front(env, owner);
+                continue;
+            }
+            env.pool(|mut pool| pool.holders.sub(owner.sensor.0, gathered.sectors));
+            self.pending = gathered.records as u16;
+            self.unsent -= u32::from(self.pending);
+            self.batch_end = gathered.end;
+            self.attempt = self.attempt.wrapping_add(1);
+            return Ok(Some(self.token(owner, out[0].seq)));
+        }
+        Ok(None)
+    }
+
+    fn token(&self, owner: Owner, first_seq: u64) -> BatchToken {
+        BatchToken {
+            first_seq,
+            sensor: owner.sensor,
+            epoch: owner.epoch,
+            count: self.pending,
+            attempt: self.attempt,
+        }
+    }
+
+    /// The token of the batch that is pending, for an uploader that lost it.
+    pub(crate) fn pending_token(&self, slots: Slots<'_>, owner: Owner) -> Option<BatchToken> {
+        if self.pending == 0 {
+            return None;
+        }
+        let first = self.view(slots, self.first_slot()?, owner);
+        let first_seq =
+            first.first_seq(self.next_seq).saturating_add(u64::from(self.head_record()));
+        Some(self.token(owner, first_seq))
+    }
+
+    /// Whether `token` names the pending batch. Its first number stands only in the front sector:
+    /// if that rotted since, the attempt alone decides, so that a flipped bit cannot make a batch
+    /// unanswerable.
+    fn validate(
+        &self,
+        slots: Slots<'_>,
+        owner: Owner,
+        token: BatchToken,
+    ) -> Result<(), StaleBatch> {
+        let expected = self.pending_token(slots, owner).ok_or(StaleBatch)?;
+        if token == expected {
+            return Ok(());
+        }
+        let is_rotten =
+            self.first_slot().is_some_and(|slot| !self.view(slots, slot, owner).is_sound());
+        if is_rotten && token == (BatchToken { first_seq: token.first_seq, ..expected }) {
+            return Ok(());
+        }
+        Err(StaleBatch)
+    }
+
+    /// Erases the pending batch if `token` is its token.
+    pub(crate) fn ack<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        token: BatchToken,
+    ) -> Result<(), StaleBatch> {
+        self.validate(env.slots(), owner, token)?;
+        self.erase_pending(env, owner);
+        Ok(())
+    }
+
+    /// Erases the pending batch if `token` is its token, and enters it into the ledger: the cloud
+    /// will never take it.
+    pub(crate) fn reject<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        token: BatchToken,
+    ) -> Result<(), StaleBatch> {
+        self.validate(env.slots(), owner, token)?;
+        self.rejected = self.rejected.saturating_add(u32::from(token.count));
+        record_loss(env, owner, token.first_seq, token.count(), DropCause::Rejected);
+        self.erase_pending(env, owner);
+        Ok(())
+    }
+
+    /// Returns the pending batch to unsent if `token` is its token.
+    pub(crate) fn nack<'m>(
+        &mut self,
+        env: &mut impl Env<'m>,
+        owner: Owner,
+        token: BatchToken,
+    ) -> Result<(), StaleBatch> {
+        self.validate(env.slots(), owner, token)?;
+        let end = self.batch_end.slot();
+        let before_end = self.walk(env.slots()).take_while(|&slot| slot != end).count();
+        env.pool(|mut pool| pool.holders.add(owner.sensor.0, before_end as u32 + 1));
+        self.unsent += u32::from(self.pending);
+        self.pending = 0;
+        Ok(())
+    }
+
+    /// Gives back every sector in front of `batch_end`, and its own if nothing is left in it.
+    fn erase_pending<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+        let slots = env.slots();
+        let end = self.batch_end;
+        while self.first_slot().is_some_and(|slot| slot != end.slot()) {
+            self.give_back_first(env);
+        }
+        if end.record() >= slots.count(end.slot()) {
+            self.give_back_first(env);
+        } else {
+            self.set_head_record(end.record());
+            // The sector holds no pending record any more.
+            env.pool(|mut pool| pool.holders.add(owner.sensor.0, 1));
+        }
+        self.pending = 0;
+    }
+
+    fn give_back_first<'m>(&mut self, env: &mut impl Env<'m>) {
+        if let Some(sector) = self.unlink_first(env.slots()) {
+            env.pool(|mut pool| pool.give_back(sector));
+        }
+    }
+
+    fn unlink_first(&mut self, slots: Slots<'_>) -> Option<Sector> {
+        let sector = self.first.take()?;
+        self.first = slots.take_next(sector.slot());
+        self.set_head_record(0);
+        Some(sector)
+    }
+
+    /// Drops the oldest sector that holds no pending record, and hands it to the caller. `None` if
+    /// every sector holds some.
+    pub(crate) fn recycle<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) -> Option<Sector> {
+        let slots = env.slots();
+        let behind = if self.pending == 0 { None } else { Some(self.batch_end.slot()) };
+        let victim = match behind {
+            None => self.first_slot()?,
+            Some(end) => slots.next(end)?,
+        };
+        let from = if behind.is_none() { self.head_record() } else { 0 };
+        let view = self.view(slots, victim, owner);
+        let first_seq = view.first_seq(self.next_seq).saturating_add(u64::from(from));
+        let count = view.count() - from;
+        record_loss(env, owner, first_seq, count, DropCause::Recycled);
+        self.dropped_recycled.add(u64::from(count));
+        self.unsent -= count;
+        env.pool(|mut pool| pool.holders.sub(owner.sensor.0, 1));
+
+        let Some(end) = behind else { return self.unlink_first(slots) };
+        let sector = slots.take_next(end)?;
+        match slots.take_next(victim) {
+            Some(next) => slots.put_next(end, next),
+            None => self.tail_and_head_record = Position::new(end, self.head_record()),
+        }
+        Some(sector)
+    }
+
+    /// Drops the first sector, whose checksum does not match. How many records it held is known
+    /// from outside of it; which, from its header unless the next sector contradicts that.
+    fn drop_corrupt_front<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+        let slots = env.slots();
+        let Some(slot) = self.first_slot() else { return };
+        let view = self.view(slots, slot, owner);
+        let behind = slots
+            .next(slot)
+            .map_or(self.next_seq, |next| self.view(slots, next, owner).first_seq(self.next_seq));
+        let held = u64::from(view.count());
+        let said = view.first_seq(self.next_seq);
+        let first_seq = if said.checked_add(held).is_some_and(|end| end <= behind) {
+            said
+        } else {
+            behind.saturating_sub(held)
+        };
+        let from = self.head_record();
+        let count = view.count().saturating_sub(from).min(self.unsent);
+        record_loss(
+            env,
+            owner,
+            first_seq.saturating_add(u64::from(from)),
+            count,
+            DropCause::Corrupt,
+        );
+        self.dropped_corrupt = self.dropped_corrupt.saturating_add(count);
+        self.unsent -= count;
+        env.pool(|mut pool| pool.holders.sub(owner.sensor.0, 1));
+        self.give_back_first(env);
+    }
+
+    /// The addresses of the chain's sectors, first to last. Bounded by the pool's size.
+    fn walk<'m>(&self, slots: Slots<'m>) -> impl Iterator<Item = Slot> + use<'m> {
+        core::iter::successors(self.first_slot(), move |&slot| slots.next(slot))
+            .take(slots.sectors() as usize + 1)
+    }
+}
+
+fn record_loss<'m>(
+    env: &mut impl Env<'m>,
+    owner: Owner,
+    first_seq: u64,
+    count: u32,
+    cause: DropCause,
+) {
+    let Owner { sensor, now_ms, .. } = owner;
+    env.ledger(|mut ledger| {
+        ledger.record(Loss { first_seq, at_ms: now_ms, count, sensor, cause });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Chain;
+
+    #[test]
+    fn a_chain_costs_60_bytes() {
+        assert_eq!(size_of::<Chain>(), 60);
+    }
+}

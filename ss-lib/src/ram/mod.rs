@@ -1,0 +1,38 @@
+//! The RAM engine: fixed sectors, a chain of them for each sensor, a ledger of what was lost.
+//!
+//! A [`Store`] is the engine over a [`Backing`], which says where the memory lies and who may touch
+//! it when: [`Inline`] is one value of a size known at compile time, for a microcontroller's static;
+//! [`Shared`] is heap memory behind a lock a sensor, for threads. Every rule stands once, in the
+//! chain and the store, and is the same on both.
+
+mod backing;
+mod chain;
+mod check;
+mod count40;
+#[cfg(feature = "critical-section")]
+mod critical;
+mod geometry;
+mod holders;
+mod inline;
+mod ledger;
+mod pool;
+mod sector;
+#[cfg(feature = "std")]
+mod shared;
+mod slots;
+mod store;
+
+pub use backing::Backing;
+use backing::Env;
+pub use chain::{BATCH_RECORDS_MAX, ChainFault};
+pub use check::Fault;
+#[cfg(feature = "critical-section")]
+pub use critical::Critical;
+pub use geometry::{Geometry, GeometryError, SECTOR_BYTES_MAX, SECTOR_BYTES_MIN};
+pub use inline::{Inline, STM32_SECTORS, STM32_SENSORS, Stm32Store};
+pub use ledger::LedgerStats;
+pub use pool::PoolStats;
+#[cfg(feature = "std")]
+pub use shared::{Shared, SharedConfig, footprint_bytes};
+pub use slots::SECTORS_MAX;
+pub use store::{Config, FullPolicy, Store};

@@ -1,0 +1,328 @@
+//! What stands in a RAM sector.
+//!
+//! ```text
+//! word  0        1          2           3                    [4 5]        ...
+//!      +--------+----------+-----------+--------------------+------------+-----------------------+
+//!      | CRC32C | seq low  | base low  | base mid  | flags  | prologue   | records               |
+//!      +--------+----------+-----------+--------------------+------------+-----------------------+
+//! flags (16 bits): 0-9 records, 10 event, 11-12 clock, 13 stamped, 14 prologue, 15 zero
+//! prologue (only with flag 14): word 4 the period in ms, word 5 bits 48-63 of the base
+//! record on the grid: value.            Its time: base + index × period.
+//! record stamped:     delta, value.     Its time: base + delta (signed, 32 bits).
+//! ```
+//!
+//! The checksum runs over words 1 to 3 (the record count taken as 0), the prologue and the records,
+//! and is seeded with the sensor's place in the store, so that a sector read as another sensor's
+//! does not pass. It is carried forward by each append: 4 or 8 B, never the whole sector.
+//!
+//! The sequence number's high half is not stored: a chain never spans 2^32 numbers
+//! ([`super::chain`] sees to it), so the newest number completes it.
+
+use super::slots::{Slot, Slots};
+use crate::{ClockKind, Kind, Record, checksum::crc32c_append};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Bytes of a RAM sector's header.
+pub(crate) const HEADER_BYTES: u32 = 16;
+
+const CRC: usize = 0;
+const SEQ: usize = 1;
+const BASE_LOW: usize = 2;
+const BASE_MID_FLAGS: usize = 3;
+const HEADER_WORDS: u32 = HEADER_BYTES / 4;
+const PROLOGUE_WORDS: u32 = 2;
+
+const COUNT_SHIFT: u32 = 16;
+const COUNT_MASK: u32 = 0x3FF << COUNT_SHIFT;
+const EVENT: u32 = 1 << 26;
+const CLOCK_SHIFT: u32 = 27;
+const STAMPED: u32 = 1 << 29;
+const PROLOGUE: u32 = 1 << 30;
+
+/// A reading on its way into a sector.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) time_ms: u64,
+    pub(crate) value: u32,
+    pub(crate) clock: ClockKind,
+    pub(crate) kind: Kind,
+}
+
+/// What is decided when a sector is opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening {
+    /// The number of the first record.
+    pub(crate) first_seq: u64,
+    /// The sensor's period now, in ms.
+    pub(crate) period_ms: u32,
+    /// The period that grid sectors without a prologue have in this chain, in ms.
+    pub(crate) implied_period_ms: u32,
+    /// Whether a time-series sector keeps a time with each record.
+    pub(crate) stamped: bool,
+}
+
+/// A view of one sector's bytes. It knows the layout, no list and no lock.
+#[derive(Clone, Copy)]
+pub(crate) struct SectorView<'m> {
+    words: &'m [AtomicU32],
+    slots: Slots<'m>,
+    slot: Slot,
+    /// Seeds the checksum.
+    sensor: u32,
+    implied_period_ms: u32,
+}
+
+/// A sector's header, decoded. Of a sector whose checksum was not checked, it may say anything.
+#[derive(Clone, Copy)]
+struct Header {
+    flags: u32,
+}
+
+impl Header {
+    const fn is_stamped(self) -> bool {
+        self.flags & STAMPED != 0
+    }
+
+    const fn has_prologue(self) -> bool {
+        self.flags & PROLOGUE != 0
+    }
+
+    const fn kind(self) -> Kind {
+        if self.flags & EVENT != 0 { Kind::Event } else { Kind::TimeSeries }
+    }
+
+    const fn clock_bits(self) -> u32 {
+        self.flags >> CLOCK_SHIFT & 3
+    }
+
+    const fn clock(self) -> ClockKind {
+        match self.clock_bits() {
+            0 => ClockKind::Monotonic,
+            1 => ClockKind::Utc,
+            _ => ClockKind::Caller,
+        }
+    }
+
+    const fn record_words(self) -> u32 {
+        if self.is_stamped() { 2 } else { 1 }
+    }
+
+    const fn records_at(self) -> u32 {
+        if self.has_prologue() { HEADER_WORDS + PROLOGUE_WORDS } else { HEADER_WORDS }
+    }
+}
+
+const fn clock_bits(clock: ClockKind) -> u32 {
+    match clock {
+        ClockKind::Monotonic => 0,
+        ClockKind::Utc => 1,
+        ClockKind::Caller => 2,
+    }
+}
+
+impl<'m> SectorView<'m> {
+    pub(crate) fn new(slots: Slots<'m>, slot: Slot, sensor: u32, implied_period_ms: u32) -> Self {
+        Self { words: slots.words(slot), slots, slot, sensor, implied_period_ms }
+    }
+
+    #[inline]
+    fn get(self, index: usize) -> u32 {
+        self.words[index].load(Relaxed)
+    }
+
+    #[inline]
+    fn set(self, index: usize, value: u32) {
+        self.words[index].store(value, Relaxed);
+    }
+
+    #[inline]
+    fn header(self) -> Header {
+        Header { flags: self.get(BASE_MID_FLAGS) }
+    }
+
+    #[inline]
+    pub(crate) fn count(self) -> u32 {
+        self.slots.count(self.slot)
+    }
+
+    /// The first record's number, completed by the number that the chain will give next.
+    #[inline]
+    pub(crate) fn first_seq(self, next_seq: u64) -> u64 {
+        next_seq.saturating_sub(u64::from((next_seq as u32).wrapping_sub(self.get(SEQ))))
+    }
+
+    /// Whether the sector keeps a time with each record.
+    pub(crate) fn is_stamped(self) -> bool {
+        self.header().is_stamped()
+    }
+
+    #[inline]
+    fn capacity(self, header: Header) -> u32 {
+        (self.slots.sector_words() - header.records_at()) / header.record_words()
+    }
+
+    /// Whether less than half of the sector is used.
+    pub(crate) fn is_under_half_full(self) -> bool {
+        self.count() * 2 < self.capacity(self.header())
+    }
+
+    fn base_ms(self, header: Header) -> u64 {
+        let high = if header.has_prologue() { u64::from(self.get(5) & 0xFFFF) } else { 0 };
+        high << 48 | u64::from(header.flags & 0xFFFF) << 32 | u64::from(self.get(BASE_LOW))
+    }
+
+    #[inline]
+    fn period_ms(self, header: Header) -> u32 {
+        if header.has_prologue() { self.get(4) } else { self.implied_period_ms }
+    }
+
+    /// Writes a header (and a prologue if something does not fit without) and the first record.
+    pub(crate) fn open(self, opening: Opening, sample: Sample) {
+        let event = sample.kind == Kind::Event;
+        let stamped = event || opening.stamped;
+        let base_high = (sample.time_ms >> 48) as u32;
+        let other_period = !stamped && opening.period_ms != opening.implied_period_ms;
+        let prologue = base_high != 0 || other_period;
+
+        let mut flags = (sample.time_ms >> 32) as u32 & 0xFFFF;
+        flags |= clock_bits(sample.clock) << CLOCK_SHIFT;
+        for (set, bit) in [(event, EVENT), (stamped, STAMPED), (prologue, PROLOGUE)] {
+            if set {
+                flags |= bit;
+            }
+        }
+        self.set(SEQ, opening.first_seq as u32);
+        self.set(BASE_LOW, sample.time_ms as u32);
+        self.set(BASE_MID_FLAGS, flags);
+        if prologue {
+            self.set(4, opening.period_ms);
+            self.set(5, base_high);
+        }
+        self.slots.set_count(self.slot, 0);
+        self.set(CRC, self.header_crc(Header { flags }));
+        // A fresh sector has room for a record of either size, and its base is the sample's time.
+        self.push(Header { flags }, 0, 0, sample.value);
+    }
+
+    /// Adds the sample if the sector is of its kind, clock and period, has room, and can express
+    /// its time. Says whether it did; if not, nothing was written.
+    #[inline]
+    pub(crate) fn append(self, sample: Sample, period_ms: u32) -> bool {
+        let header = self.header();
+        let count = self.count();
+        if header.kind() != sample.kind
+            || header.clock_bits() != clock_bits(sample.clock)
+            || count >= self.capacity(header)
+        {
+            return false;
+        }
+        let base_ms = self.base_ms(header);
+        if header.is_stamped() {
+            // Wrapping both ways makes any pair of times exact if their distance fits.
+            let distance = sample.time_ms.wrapping_sub(base_ms).cast_signed();
+            let Ok(delta) = i32::try_from(distance) else { return false };
+            self.push(header, count, delta.cast_unsigned(), sample.value);
+        } else {
+            let period = self.period_ms(header);
+            if period != period_ms {
+                return false;
+            }
+            let grid_ms = base_ms.wrapping_add(u64::from(count) * u64::from(period));
+            if sample.time_ms.abs_diff(grid_ms) > u64::from(period / 2) {
+                return false;
+            }
+            self.push(header, count, 0, sample.value);
+        }
+        true
+    }
+
+    /// Writes one record and carries count and checksum forward.
+    #[inline]
+    fn push(self, header: Header, count: u32, delta: u32, value: u32) {
+        let at = (header.records_at() + count * header.record_words()) as usize;
+        let crc = self.get(CRC);
+        let crc = if header.is_stamped() {
+            self.set(at, delta);
+            self.set(at + 1, value);
+            let mut bytes = [0; 8];
+            bytes[..4].copy_from_slice(&delta.to_le_bytes());
+            bytes[4..].copy_from_slice(&value.to_le_bytes());
+            crc32c_append(crc, &bytes)
+        } else {
+            self.set(at, value);
+            crc32c_append(crc, &value.to_le_bytes())
+        };
+        self.set(CRC, crc);
+        self.set(BASE_MID_FLAGS, header.flags & !COUNT_MASK | (count + 1) << COUNT_SHIFT);
+        self.slots.set_count(self.slot, count + 1);
+    }
+
+    fn header_crc(self, header: Header) -> u32 {
+        let words = [self.get(SEQ), self.get(BASE_LOW), header.flags & !COUNT_MASK];
+        let mut bytes = [0; 12];
+        for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        let crc = crc32c_append(self.sensor, &bytes);
+        if header.has_prologue() { self.crc_words(crc, HEADER_WORDS, PROLOGUE_WORDS) } else { crc }
+    }
+
+    /// Carries `crc` over `count` words from word `from`, through a buffer of 64 B: the checksum
+    /// wants bytes, the memory is words.
+    fn crc_words(self, mut crc: u32, from: u32, count: u32) -> u32 {
+        let mut bytes = [0; 64];
+        for words in self.words[from as usize..(from + count) as usize].chunks(bytes.len() / 4) {
+            for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
+                chunk.copy_from_slice(&word.load(Relaxed).to_le_bytes());
+            }
+            crc = crc32c_append(crc, &bytes[..words.len() * 4]);
+        }
+        crc
+    }
+
+    /// Whether the sector's bytes are what was written: its checksum, and its count in both places.
+    pub(crate) fn is_sound(self) -> bool {
+        let header = self.header();
+        let count = self.count();
+        (header.flags & COUNT_MASK) >> COUNT_SHIFT == count
+            && count >= 1
+            && count <= self.capacity(header)
+            && self.get(CRC)
+                == self.crc_words(
+                    self.header_crc(header),
+                    header.records_at(),
+                    count * header.record_words(),
+                )
+    }
+
+    /// The records from number `from` of the sector on. The sector must be sound.
+    pub(crate) fn records(
+        self,
+        from: u32,
+        next_seq: u64,
+        epoch: u32,
+    ) -> impl Iterator<Item = Record> + 'm {
+        let header = self.header();
+        let base_ms = self.base_ms(header);
+        let period_ms = self.period_ms(header);
+        let first_seq = self.first_seq(next_seq);
+        let clock = header.clock();
+        let kind = header.kind();
+        (from..self.count()).map(move |index| {
+            let at = (header.records_at() + index * header.record_words()) as usize;
+            let (offset_ms, value) = if header.is_stamped() {
+                (i64::from(self.get(at).cast_signed()).cast_unsigned(), self.get(at + 1))
+            } else {
+                (u64::from(index) * u64::from(period_ms), self.get(at))
+            };
+            Record {
+                seq: first_seq + u64::from(index),
+                time_ms: base_ms.wrapping_add(offset_ms),
+                epoch,
+                value,
+                clock,
+                kind,
+            }
+        })
+    }
+}

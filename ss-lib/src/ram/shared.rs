@@ -1,0 +1,285 @@
+//! A store for threads: heap memory taken once, and a lock for each sensor.
+//!
+//! Producers of different sensors meet only at the pool, for the few instructions in which a sector
+//! is taken or given; the uploader meets a producer only at the sensor that both use. README.md has
+//! what that was measured to cost against one lock for a store.
+
+use super::{
+    Env, Geometry, GeometryError, LedgerStats, PoolStats,
+    backing::Memory,
+    chain::Chain,
+    check::{self, Fault},
+    holders::{GROUP_SENSORS, Holders},
+    ledger::{Ledger, LedgerState, NO_LOSS},
+    pool::{Pool, PoolState},
+    slots::Slots,
+    store::{Config, Store},
+};
+use crate::{Loss, RegisterError, Sensor, SensorKey};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::PoisonError;
+
+#[cfg(feature = "shuttle")]
+use shuttle::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool, atomic::AtomicU64};
+#[cfg(not(feature = "shuttle"))]
+use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool, atomic::AtomicU64};
+
+/// What a shared store is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedConfig {
+    /// The pool.
+    pub geometry: Geometry,
+    /// The most sensors that can be registered.
+    pub sensors_max: u32,
+    /// Entries of the loss ledger.
+    pub losses_max: u32,
+    /// Policy and epoch.
+    pub config: Config,
+}
+
+impl SharedConfig {
+    /// A pool of `pool_bytes` in the largest sectors that serve `sensors` sensors, a ledger of 256
+    /// entries, and the default policy.
+    pub fn auto(pool_bytes: u64, sensors: u32) -> Result<Self, GeometryError> {
+        Ok(Self {
+            geometry: Geometry::auto(pool_bytes, sensors)?,
+            sensors_max: sensors,
+            losses_max: 256,
+            config: Config::default(),
+        })
+    }
+}
+
+/// A handle to heap memory behind locks. Clones are handles to the same store.
+#[derive(Clone)]
+pub struct Shared(Arc<Inner>);
+
+/// One chain with its lock on cache lines of its own: two producers never write the same line.
+/// 128 B because x86-64 fetches lines in pairs.
+#[repr(align(128))]
+struct Place(Mutex<Chain>);
+
+struct Inner {
+    words: Box<[AtomicU32]>,
+    links: Box<[AtomicU32]>,
+    sector_words: usize,
+    places: Box<[Place]>,
+    registry: Mutex<Registry>,
+    pool: Mutex<PoolMemory>,
+    ledger: Mutex<LedgerMemory>,
+    config: Config,
+    now_ms: AtomicU64,
+    is_closing: AtomicBool,
+}
+
+/// The registered sensors by key. Behind its own lock: only `register` and `find` come here.
+struct Registry {
+    by_key: Vec<(SensorKey, Sensor)>,
+}
+
+struct PoolMemory {
+    state: PoolState,
+    droppable: Box<[u32]>,
+    group_max: Box<[u32]>,
+}
+
+struct LedgerMemory {
+    state: LedgerState,
+    ring: Box<[Loss]>,
+}
+
+/// The bytes that a shared store takes from the heap when it is opened, and never more: the pool,
+/// 4 B a sector for its link, 128 B a sensor for its chain and lock, 12 B for its place in the
+/// registry and 4¼ B for the pool's books, 32 B a ledger entry, and a constant.
+pub fn footprint_bytes(config: &SharedConfig) -> u64 {
+    let sectors = u64::from(config.geometry.sectors());
+    let sensors = u64::from(config.sensors_max);
+    let groups = sensors.div_ceil(GROUP_SENSORS as u64);
+    // An Arc keeps two counters in front of its value.
+    let constant = size_of::<Inner>() as u64 + 2 * size_of::<usize>() as u64;
+    constant
+        + sectors * (u64::from(config.geometry.sector_bytes()) + 4)
+        + sensors * (size_of::<Place>() + size_of::<(SensorKey, Sensor)>() + 4) as u64
+        + groups * 4
+        + u64::from(config.losses_max) * size_of::<Loss>() as u64
+}
+
+/// Enters a lock. A thread that panicked while it held one leaves consistent memory behind unless
+/// the engine itself is at fault, and data that exist nowhere else are worth handing out then too.
+fn enter<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn zeros(count: usize) -> Box<[AtomicU32]> {
+    (0..count).map(|_| AtomicU32::new(0)).collect()
+}
+
+impl Store<Shared> {
+    /// Opens an empty store. All memory is taken here.
+    pub fn open_shared(config: SharedConfig) -> Self {
+        let sector_words = config.geometry.sector_bytes() as usize / 4;
+        let sectors = config.geometry.sectors() as usize;
+        let sensors = config.sensors_max as usize;
+        let inner = Inner {
+            words: zeros(sectors * sector_words),
+            links: zeros(sectors),
+            sector_words,
+            places: (0..sensors).map(|_| Place(Mutex::new(Chain::VACANT))).collect(),
+            registry: Mutex::new(Registry { by_key: Vec::with_capacity(sensors) }),
+            pool: Mutex::new(PoolMemory {
+                state: PoolState::EMPTY,
+                droppable: vec![0; sensors].into(),
+                group_max: vec![0; sensors.div_ceil(GROUP_SENSORS)].into(),
+            }),
+            ledger: Mutex::new(LedgerMemory {
+                state: LedgerState::EMPTY,
+                ring: vec![NO_LOSS; config.losses_max as usize].into(),
+            }),
+            config: config.config,
+            now_ms: AtomicU64::new(0),
+            is_closing: AtomicBool::new(false),
+        };
+        inner.env().pool(|mut pool| pool.format());
+        Self { backing: Shared(Arc::new(inner)) }
+    }
+}
+
+impl Inner {
+    fn slots(&self) -> Slots<'_> {
+        Slots::new(&self.words, &self.links, self.sector_words)
+    }
+
+    fn env(&self) -> SharedEnv<'_> {
+        SharedEnv { inner: self }
+    }
+
+    /// Chains are claimed in order, so a sensor is registered if its place was claimed: the key
+    /// registry needs no lock here, because a vacant chain refuses every use as inactive and empty,
+    /// and nobody has a handle to it.
+    fn place(&self, sensor: Sensor) -> Option<&Mutex<Chain>> {
+        self.places.get(sensor.index()).map(|place| &place.0)
+    }
+}
+
+/// The pool and the ledger of a shared store, each behind its lock.
+pub struct SharedEnv<'m> {
+    inner: &'m Inner,
+}
+
+impl<'m> Env<'m> for SharedEnv<'m> {
+    #[inline]
+    fn slots(&self) -> Slots<'m> {
+        self.inner.slots()
+    }
+
+    #[inline]
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
+        let mut memory = enter(&self.inner.pool);
+        let PoolMemory { state, droppable, group_max } = &mut *memory;
+        f(Pool { state, holders: Holders { droppable, group_max }, slots: self.inner.slots() })
+    }
+
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
+        let mut memory = enter(&self.inner.ledger);
+        let LedgerMemory { state, ring } = &mut *memory;
+        f(Ledger { ring, state })
+    }
+}
+
+impl Memory for Shared {
+    type Env<'a> = SharedEnv<'a>;
+
+    fn config(&self) -> Config {
+        self.0.config
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms.load(Relaxed)
+    }
+
+    fn set_now_ms(&mut self, now_ms: u64) {
+        self.0.now_ms.store(now_ms, Relaxed);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing.load(Relaxed)
+    }
+
+    fn set_closing(&mut self) {
+        self.0.is_closing.store(true, Relaxed);
+    }
+
+    fn sensors(&self) -> u32 {
+        enter(&self.0.registry).by_key.len() as u32
+    }
+
+    fn find(&self, key: SensorKey) -> Option<Sensor> {
+        let registry = enter(&self.0.registry);
+        let at = registry.by_key.binary_search_by_key(&key, |&(key, _)| key).ok()?;
+        Some(registry.by_key[at].1)
+    }
+
+    fn claim(&mut self, chain: Chain) -> Result<Sensor, RegisterError> {
+        let mut registry = enter(&self.0.registry);
+        let key = chain.key();
+        let Err(at) = registry.by_key.binary_search_by_key(&key, |&(key, _)| key) else {
+            return Err(RegisterError::Duplicate);
+        };
+        let sensor = Sensor(registry.by_key.len() as u32);
+        *enter(self.0.place(sensor).ok_or(RegisterError::TooManySensors)?) = chain;
+        registry.by_key.insert(at, (key, sensor));
+        Ok(sensor)
+    }
+
+    #[inline]
+    fn with_chain<R>(
+        &mut self,
+        sensor: Sensor,
+        f: impl FnOnce(&mut Chain, &mut SharedEnv<'_>) -> R,
+    ) -> Option<R> {
+        let mut chain = enter(self.0.place(sensor)?);
+        Some(f(&mut chain, &mut self.0.env()))
+    }
+
+    fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R> {
+        let chain = enter(self.0.place(sensor)?);
+        Some(f(&chain, self.0.slots()))
+    }
+
+    fn with_env<R>(&mut self, f: impl FnOnce(&mut SharedEnv<'_>) -> R) -> R {
+        f(&mut self.0.env())
+    }
+
+    fn pool_stats(&self) -> PoolStats {
+        enter(&self.0.pool).state.stats(self.0.slots())
+    }
+
+    fn ledger_stats(&self) -> LedgerStats {
+        enter(&self.0.ledger).state.stats()
+    }
+
+    fn copy_losses(&self, out: &mut [Loss]) -> usize {
+        let ledger = enter(&self.0.ledger);
+        ledger.state.copy_newest(&ledger.ring, out)
+    }
+
+    fn check(&mut self) -> Result<(), Fault> {
+        // All chains, in order, then the pool: everybody else holds at most one chain and waits
+        // with it only for the pool or the ledger, so this cannot close a cycle.
+        let chains: Vec<_> = self.0.places.iter().map(|place| enter(&place.0)).collect();
+        let pool = enter(&self.0.pool);
+        check::walk(
+            chains.iter().map(|chain| &**chain),
+            &pool.state,
+            &pool.droppable,
+            self.0.slots(),
+            self.0.config.epoch,
+        )
+    }
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("pool", &self.pool_stats()).finish_non_exhaustive()
+    }
+}

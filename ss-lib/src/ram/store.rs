@@ -1,0 +1,356 @@
+//! The engine's public face. Each rule that concerns more than one chain stands here.
+
+use super::{
+    Backing, Env, LedgerStats, PoolStats,
+    chain::{Chain, Owner, Refusal},
+    check::Fault,
+    sector::Sample,
+    slots::Sector,
+};
+use crate::{
+    AppendError, BatchToken, ClockKind, ConsumeError, Kind, Loss, ReadError, ReconfigureError,
+    Record, RegisterError, Sensor, SensorConfig, SensorKey, SensorStats, StaleBatch, Timestamp,
+    UnknownSensor,
+};
+
+/// What an add does when the pool has no sector left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FullPolicy {
+    /// Drops the oldest sector without pending records: of the same sensor, else of the sensor that
+    /// holds most such sectors. Refuses only when everything is pending.
+    #[default]
+    RecycleOldest,
+    /// Refuses at once.
+    RefuseNew,
+}
+
+/// What a store is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Config {
+    /// What an add does when the pool has no sector left.
+    pub policy: FullPolicy,
+    /// The number of this opening. Whoever keeps records over several openings gives each its own
+    /// number, so that (epoch, seq) never names two records.
+    pub epoch: u32,
+}
+
+/// How often an add looks for a victim before it gives up. One thread needs one look; with several
+/// each look can find its victim emptied by another, which is progress for that one.
+const RECYCLE_ATTEMPTS: u32 = 8;
+
+/// A store of readings in RAM.
+///
+/// Reading methods take `&self`; what changes something takes `&mut self`. A [`Shared`] store is a
+/// handle: clone it for each thread. Batches of different sensors are independent; each sensor has
+/// at most one batch pending.
+///
+/// [`Shared`]: super::Shared
+#[derive(Clone, Debug)]
+pub struct Store<B> {
+    pub(super) backing: B,
+}
+
+impl<B: Backing> Store<B> {
+    /// Registers a sensor; it is active at once.
+    pub fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
+        if config.kind == Kind::TimeSeries && config.period_ms == 0 {
+            return Err(RegisterError::ZeroPeriod);
+        }
+        self.backing.claim(Chain::new(config))
+    }
+
+    /// The sensor of this name. Cost: a search; keep the answer.
+    pub fn find(&self, key: SensorKey) -> Option<Sensor> {
+        self.backing.find(key)
+    }
+
+    /// All sensors, in order of registration.
+    pub fn sensors(&self) -> impl ExactSizeIterator<Item = Sensor> + use<B> {
+        (0..self.backing.sensors()).map(Sensor)
+    }
+
+    /// The sensor's configuration now. Its `first_seq` is the number that the next record gets.
+    pub fn sensor_config(&self, sensor: Sensor) -> Result<SensorConfig, UnknownSensor> {
+        self.backing.read_chain(sensor, |chain, _| chain.config()).ok_or(UnknownSensor)
+    }
+
+    /// Changes a sensor's kind or period. What is stored keeps the kind and the times that it has.
+    pub fn reconfigure(
+        &mut self,
+        sensor: Sensor,
+        kind: Kind,
+        period_ms: u32,
+    ) -> Result<(), ReconfigureError> {
+        if kind == Kind::TimeSeries && period_ms == 0 {
+            return Err(ReconfigureError::ZeroPeriod);
+        }
+        self.backing
+            .with_chain(sensor, |chain, _| chain.reconfigure(kind, period_ms))
+            .ok_or(ReconfigureError::UnknownSensor)
+    }
+
+    /// Lets the sensor add again.
+    pub fn activate(&mut self, sensor: Sensor) -> Result<(), UnknownSensor> {
+        self.set_active(sensor, true)
+    }
+
+    /// Refuses the sensor's adds from now on. What is stored stays readable and can be consumed.
+    pub fn deactivate(&mut self, sensor: Sensor) -> Result<(), UnknownSensor> {
+        self.set_active(sensor, false)
+    }
+
+    fn set_active(&mut self, sensor: Sensor, active: bool) -> Result<(), UnknownSensor> {
+        self.backing.with_chain(sensor, |chain, _| chain.set_active(active)).ok_or(UnknownSensor)
+    }
+
+    /// Whether the sensor may add.
+    pub fn is_active(&self, sensor: Sensor) -> Result<bool, UnknownSensor> {
+        self.backing.read_chain(sensor, |chain, _| chain.is_active()).ok_or(UnknownSensor)
+    }
+
+    /// Adds a time-series reading taken at `at`. Returns its number.
+    ///
+    /// A reading within half a period of the sensor's grid is stored in 4 B and reported on the
+    /// grid; any other starts a new grid, so that gaps, clock steps and changes of rate are kept.
+    #[inline]
+    pub fn append(
+        &mut self,
+        sensor: Sensor,
+        value: u32,
+        at: Timestamp,
+    ) -> Result<u64, AppendError> {
+        let sample = Sample { time_ms: at.ms, value, clock: at.clock, kind: Kind::TimeSeries };
+        self.add(sensor, sample)
+    }
+
+    /// Adds an event with a timestamp of the caller's: kept exactly, in any order, any value.
+    /// Returns its number.
+    #[inline]
+    pub fn append_event(
+        &mut self,
+        sensor: Sensor,
+        value: u32,
+        ts_ms: u64,
+    ) -> Result<u64, AppendError> {
+        let sample = Sample { time_ms: ts_ms, value, clock: ClockKind::Caller, kind: Kind::Event };
+        self.add(sensor, sample)
+    }
+
+    #[inline]
+    fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
+        if self.backing.is_closing() {
+            return Err(AppendError::ShuttingDown);
+        }
+        let owner = self.owner(sensor);
+        let recycles = self.backing.config().policy == FullPolicy::RecycleOldest;
+        let added = self.backing.with_chain(sensor, |chain, env| {
+            let added = chain.append(env, owner, sample, &mut None);
+            if added != Err(Refusal::NeedsSector) {
+                return added;
+            }
+            let mut spare = if recycles { chain.recycle(env, owner) } else { None };
+            if spare.is_none() && !recycles {
+                chain.count_refused();
+                return Err(Refusal::Error(AppendError::Full));
+            }
+            let added = chain.append(env, owner, sample, &mut spare);
+            give_back(env, spare);
+            added
+        });
+        match added {
+            Some(Ok(seq)) => Ok(seq),
+            Some(Err(Refusal::Error(error))) => Err(error),
+            Some(Err(Refusal::NeedsSector)) => self.add_by_taking_from_the_richest(owner, sample),
+            None => Err(AppendError::UnknownSensor),
+        }
+    }
+
+    /// The sensor has nothing of its own to drop: the one that holds most gives its oldest sector.
+    /// The victim's chain is locked alone; the sector changes hands as a token.
+    #[cold]
+    fn add_by_taking_from_the_richest(
+        &mut self,
+        owner: Owner,
+        sample: Sample,
+    ) -> Result<u64, AppendError> {
+        for _ in 0..RECYCLE_ATTEMPTS {
+            let Some(victim) = self.backing.with_env(|env| env.pool(|pool| pool.holders.richest()))
+            else {
+                break;
+            };
+            let victim = self.owner(Sensor(victim));
+            let mut spare = self
+                .backing
+                .with_chain(victim.sensor, |chain, env| chain.recycle(env, victim))
+                .flatten();
+            let added = self.backing.with_chain(owner.sensor, |chain, env| {
+                let added = chain.append(env, owner, sample, &mut spare);
+                give_back(env, spare);
+                added
+            });
+            match added {
+                Some(Ok(seq)) => return Ok(seq),
+                Some(Err(Refusal::Error(error))) => return Err(error),
+                Some(Err(Refusal::NeedsSector)) => {}
+                None => return Err(AppendError::UnknownSensor),
+            }
+        }
+        self.backing.with_chain(owner.sensor, |chain, _| chain.count_refused());
+        Err(AppendError::Full)
+    }
+
+    /// The oldest unsent record, without any effect on the store.
+    pub fn peek(&self, sensor: Sensor) -> Result<Option<Record>, UnknownSensor> {
+        let mut out = [Record::default()];
+        Ok((self.peek_batch(sensor, &mut out)? == 1).then_some(out[0]))
+    }
+
+    /// Copies into `out` what `consume` would hand out next, without any effect on the store.
+    /// Returns the number of records.
+    pub fn peek_batch(&self, sensor: Sensor, out: &mut [Record]) -> Result<usize, UnknownSensor> {
+        let owner = self.owner(sensor);
+        self.backing
+            .read_chain(sensor, |chain, slots| chain.peek(slots, owner, out))
+            .ok_or(UnknownSensor)
+    }
+
+    /// Reads one retained record, pending or unsent, by its number. For diagnostics: the cost
+    /// follows the chain's length.
+    pub fn read_at(&self, sensor: Sensor, seq: u64) -> Result<Record, ReadError> {
+        let owner = self.owner(sensor);
+        self.backing
+            .read_chain(sensor, |chain, slots| chain.read_at(slots, owner, seq))
+            .unwrap_or(Err(ReadError::UnknownSensor))
+    }
+
+    /// Hands out the sensor's oldest unsent records, at most `out.len()` and at most
+    /// [`BATCH_RECORDS_MAX`](super::BATCH_RECORDS_MAX), as one batch, and makes them pending.
+    /// `None`: nothing is unsent (or `out` is empty).
+    ///
+    /// A batch ends early at a gap in the numbers, so a short one is no sign that no more wait. If
+    /// records are unsent, at least one is handed out, unless every one of them turns out corrupt:
+    /// then they are in the ledger, and nothing is unsent any more.
+    pub fn consume(
+        &mut self,
+        sensor: Sensor,
+        out: &mut [Record],
+    ) -> Result<Option<BatchToken>, ConsumeError> {
+        let owner = self.owner(sensor);
+        self.backing
+            .with_chain(sensor, |chain, env| chain.consume(env, owner, out))
+            .unwrap_or(Err(ConsumeError::UnknownSensor))
+    }
+
+    /// Erases exactly the batch's records: the cloud has them.
+    pub fn ack(&mut self, token: BatchToken) -> Result<(), StaleBatch> {
+        self.answer(token, |chain, env, owner| chain.ack(env, owner, token))
+    }
+
+    /// Returns exactly the batch's records to unsent: they are the next to be consumed.
+    pub fn nack(&mut self, token: BatchToken) -> Result<(), StaleBatch> {
+        self.answer(token, |chain, env, owner| chain.nack(env, owner, token))
+    }
+
+    /// Erases exactly the batch's records and enters them into the ledger: the cloud will never
+    /// take them, and they must not block what follows.
+    pub fn reject(&mut self, token: BatchToken) -> Result<(), StaleBatch> {
+        self.answer(token, |chain, env, owner| chain.reject(env, owner, token))
+    }
+
+    fn answer(
+        &mut self,
+        token: BatchToken,
+        f: impl FnOnce(&mut Chain, &mut B::Env<'_>, Owner) -> Result<(), StaleBatch>,
+    ) -> Result<(), StaleBatch> {
+        let owner = self.owner(token.sensor);
+        self.backing
+            .with_chain(token.sensor, |chain, env| f(chain, env, owner))
+            .unwrap_or(Err(StaleBatch))
+    }
+
+    /// The token of the sensor's pending batch, for an uploader that lost it.
+    pub fn pending_batch(&self, sensor: Sensor) -> Result<Option<BatchToken>, UnknownSensor> {
+        let owner = self.owner(sensor);
+        self.backing
+            .read_chain(sensor, |chain, slots| chain.pending_token(slots, owner))
+            .ok_or(UnknownSensor)
+    }
+
+    /// How many of the sensor's records wait to be consumed.
+    pub fn unsent(&self, sensor: Sensor) -> Result<u32, UnknownSensor> {
+        self.backing.read_chain(sensor, |chain, _| chain.unsent()).ok_or(UnknownSensor)
+    }
+
+    /// How many of the sensor's records are handed out and not yet answered.
+    pub fn pending(&self, sensor: Sensor) -> Result<u32, UnknownSensor> {
+        self.backing.read_chain(sensor, |chain, _| chain.pending()).ok_or(UnknownSensor)
+    }
+
+    /// How many of the sensor's records the store holds: pending and unsent.
+    pub fn retained(&self, sensor: Sensor) -> Result<u64, UnknownSensor> {
+        Ok(self.stats(sensor)?.retained())
+    }
+
+    /// The sensor's counts.
+    pub fn stats(&self, sensor: Sensor) -> Result<SensorStats, UnknownSensor> {
+        self.backing.read_chain(sensor, |chain, _| chain.stats()).ok_or(UnknownSensor)
+    }
+
+    /// The sum of all sensors' counts.
+    pub fn totals(&self) -> SensorStats {
+        let mut totals = SensorStats::default();
+        for sensor in self.sensors() {
+            totals += self.stats(sensor).unwrap_or_default();
+        }
+        totals
+    }
+
+    /// How the pool's sectors are used.
+    pub fn pool(&self) -> PoolStats {
+        self.backing.pool_stats()
+    }
+
+    /// Limits the sectors that may be in use at once, as if the pool were smaller; `u32::MAX` lifts
+    /// the limit. What is stored stays stored.
+    pub fn limit_sectors(&mut self, sectors: u32) {
+        self.backing.with_env(|env| env.pool(|mut pool| pool.set_limit(sectors)));
+    }
+
+    /// Copies the newest losses into `out`, oldest of them first. Returns their number.
+    pub fn losses(&self, out: &mut [Loss]) -> usize {
+        self.backing.copy_losses(out)
+    }
+
+    /// What the ledger has seen, and how much of it it had to forget.
+    pub fn ledger(&self) -> LedgerStats {
+        self.backing.ledger_stats()
+    }
+
+    /// Tells the store the time; call it about every 100 ms. The ledger's times are as fine as that.
+    pub fn tick(&mut self, now_ms: u64) {
+        self.backing.set_now_ms(now_ms);
+    }
+
+    /// Refuses every add from now on. What is stored can still be consumed.
+    pub fn shut_down(&mut self) {
+        self.backing.set_closing();
+    }
+
+    /// Walks every chain and the free list, and holds the counters, the record numbers, the pool's
+    /// books and the ownership of every sector against what is there. Stops all other use while it
+    /// runs.
+    pub fn check(&mut self) -> Result<(), Fault> {
+        self.backing.check()
+    }
+
+    fn owner(&self, sensor: Sensor) -> Owner {
+        Owner { sensor, epoch: self.backing.config().epoch, now_ms: self.backing.now_ms() }
+    }
+}
+
+/// Returns a sector that was taken and not used.
+fn give_back<'m>(env: &mut impl Env<'m>, spare: Option<Sector>) {
+    if let Some(sector) = spare {
+        env.pool(|mut pool| pool.give_back(sector));
+    }
+}

@@ -1,0 +1,113 @@
+//! Sensors: how they are named, configured and counted.
+
+use crate::Kind;
+use core::fmt;
+
+/// A sensor's name: an id in a source's namespace. The same id may exist in several sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct SensorKey {
+    /// The namespace: 0 host, 1 application, 2 CAN, others free.
+    pub source: u8,
+    /// Any number.
+    pub id: u32,
+}
+
+impl fmt::Display for SensorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.source, self.id)
+    }
+}
+
+/// A registered sensor's place in one store: what every operation takes. Ask the store for it once
+/// (`register` or `find`) and keep it. It stays valid for the life of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sensor(pub(crate) u32);
+
+impl Sensor {
+    /// The place in order of registration, from 0.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a sensor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SensorConfig {
+    /// Its name.
+    pub key: SensorKey,
+    /// What its readings are.
+    pub kind: Kind,
+    /// The sampling period in ms: at least 1 for a time series, ignored for events.
+    pub period_ms: u32,
+    /// The number of its first record: 0, or where an earlier epoch ended.
+    pub first_seq: u64,
+}
+
+impl SensorConfig {
+    /// A time series with a reading every `period_ms` ms, numbered from 0.
+    pub const fn time_series(key: SensorKey, period_ms: u32) -> Self {
+        Self { key, kind: Kind::TimeSeries, period_ms, first_seq: 0 }
+    }
+
+    /// A sensor of events, numbered from 0.
+    pub const fn event(key: SensorKey) -> Self {
+        Self { key, kind: Kind::Event, period_ms: 0, first_seq: 0 }
+    }
+
+    /// The same sensor with its records numbered from `first_seq`.
+    pub const fn starting_at(self, first_seq: u64) -> Self {
+        Self { first_seq, ..self }
+    }
+}
+
+/// One sensor's counts, in records. They always satisfy
+/// `added = erased + pending + unsent + dropped_recycled + dropped_corrupt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SensorStats {
+    /// Accepted by `append` or `append_event`: each got a `seq`.
+    pub added: u64,
+    /// Adds that the full pool refused: they never got a `seq`.
+    pub refused: u64,
+    /// Acknowledged or rejected.
+    pub erased: u64,
+    /// The part of `erased` that was rejected.
+    pub rejected: u64,
+    /// Handed out and not yet answered.
+    pub pending: u64,
+    /// Waiting to be consumed.
+    pub unsent: u64,
+    /// Dropped to make room (`recycle-oldest`).
+    pub dropped_recycled: u64,
+    /// Dropped because their sector's checksum did not match.
+    pub dropped_corrupt: u64,
+}
+
+impl SensorStats {
+    /// Records that the store holds: pending and unsent.
+    pub const fn retained(&self) -> u64 {
+        self.pending + self.unsent
+    }
+
+    /// Records dropped for any cause.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped_recycled + self.dropped_corrupt
+    }
+
+    /// Whether the equation of conservation holds.
+    pub const fn is_conserved(&self) -> bool {
+        self.added == self.erased + self.pending + self.unsent + self.dropped()
+    }
+}
+
+impl core::ops::AddAssign for SensorStats {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.refused += other.refused;
+        self.erased += other.erased;
+        self.rejected += other.rejected;
+        self.pending += other.pending;
+        self.unsent += other.unsent;
+        self.dropped_recycled += other.dropped_recycled;
+        self.dropped_corrupt += other.dropped_corrupt;
+    }
+}
