@@ -3,7 +3,7 @@
 /// Continues `crc`, the checksum of the bytes before, over `bytes`. Start with 0, or with any
 /// other value as a seed: then only a reader that knows the seed accepts the bytes.
 ///
-/// With `std` this is the `crc32c` crate (SSE 4.2 and ARMv8 instructions where they exist).
+/// With `std` this is the `crc32c` crate (SSE 4.2 and `ARMv8` instructions where they exist).
 #[cfg(feature = "std")]
 #[inline]
 pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {

@@ -27,7 +27,8 @@ operation_error! {
         WrongKind => "the sensor takes the other kind of record",
         /// The sensor was deactivated.
         Inactive => "the sensor is deactivated",
-        /// The pool is exhausted and the policy, or pending data, left nothing to drop.
+        /// The pool is exhausted and the policy, or pending data, left nothing to drop. Also if the
+        /// sensor's batch has been pending while 2^32 records came after it.
         Full => "the pool is full",
         /// The store is closing.
         ShuttingDown => "the store is shutting down",
@@ -81,7 +82,7 @@ operation_error! {
 }
 
 /// The token does not name the batch that is pending now: it was answered before, or is of another
-/// attempt, epoch or store. Nothing was changed.
+/// attempt, sensor or epoch. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StaleBatch;
 

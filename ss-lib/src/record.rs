@@ -65,7 +65,8 @@ pub struct Record {
 
 /// Names one batch that `consume` handed out: the records `first_seq .. first_seq + count` of one
 /// sensor, in one attempt to deliver them. Only the token of the attempt that is still pending can
-/// ack, nack or reject; any other is stale and changes nothing.
+/// ack, nack or reject; any other is stale and changes nothing. Attempts are told apart by 16 bits:
+/// a token would have to be kept over 65,536 attempts at the same records to be taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchToken {
     pub(crate) first_seq: u64,
@@ -139,6 +140,10 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// A loss of nothing: what an array for losses begins with.
+    pub const NONE: Self =
+        Self { first_seq: 0, at_ms: 0, count: 0, sensor: Sensor(0), cause: DropCause::Recycled };
+
     /// The number after the last lost record's.
     pub const fn end_seq(&self) -> u64 {
         self.first_seq + self.count as u64

@@ -54,14 +54,19 @@ impl SensorConfig {
         Self { key, kind: Kind::Event, period_ms: 0, first_seq: 0 }
     }
 
-    /// The same sensor with its records numbered from `first_seq`.
+    /// The same sensor with its records numbered from `first_seq`. Its counts are those of its whole
+    /// life: the records before that number count as added and erased.
     pub const fn starting_at(self, first_seq: u64) -> Self {
         Self { first_seq, ..self }
     }
 }
 
-/// One sensor's counts, in records. They always satisfy
+/// One sensor's counts, in records, over its whole life: those before its `first_seq` count as added
+/// and erased. A sensor's counts always satisfy
 /// `added = erased + pending + unsent + dropped_recycled + dropped_corrupt`.
+///
+/// A chain keeps them in few bytes: `refused` and `dropped_recycled` count to 2^40 (34 years at 1 kHz),
+/// `rejected` and `dropped_corrupt` to 2^32, and then stand still. Sums of sensors saturate at 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct SensorStats {
     /// Accepted by `append` or `append_event`: each got a `seq`.
@@ -90,24 +95,32 @@ impl SensorStats {
 
     /// Records dropped for any cause.
     pub const fn dropped(&self) -> u64 {
-        self.dropped_recycled + self.dropped_corrupt
+        self.dropped_recycled.saturating_add(self.dropped_corrupt)
     }
 
     /// Whether the equation of conservation holds.
     pub const fn is_conserved(&self) -> bool {
-        self.added == self.erased + self.pending + self.unsent + self.dropped()
+        // Sums of sensors that are numbered from near 2^64 do not fit into 64 bits.
+        let accounted = self.erased as u128
+            + self.pending as u128
+            + self.unsent as u128
+            + self.dropped_recycled as u128
+            + self.dropped_corrupt as u128;
+        self.added as u128 == accounted
     }
 }
 
 impl core::ops::AddAssign for SensorStats {
     fn add_assign(&mut self, other: Self) {
-        self.added += other.added;
-        self.refused += other.refused;
-        self.erased += other.erased;
-        self.rejected += other.rejected;
-        self.pending += other.pending;
-        self.unsent += other.unsent;
-        self.dropped_recycled += other.dropped_recycled;
-        self.dropped_corrupt += other.dropped_corrupt;
+        // Sensors that begin near 2^64 have counts whose sum is beyond it.
+        let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        add(&mut self.added, other.added);
+        add(&mut self.refused, other.refused);
+        add(&mut self.erased, other.erased);
+        add(&mut self.rejected, other.rejected);
+        add(&mut self.pending, other.pending);
+        add(&mut self.unsent, other.unsent);
+        add(&mut self.dropped_recycled, other.dropped_recycled);
+        add(&mut self.dropped_corrupt, other.dropped_corrupt);
     }
 }

@@ -17,6 +17,7 @@ use crate::{Loss, RegisterError, Sensor, SensorKey};
 /// from there nothing. So no cycle of waiting can form.
 pub trait Env<'m> {
     fn slots(&self) -> Slots<'m>;
+    fn is_closing(&self) -> bool;
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R;
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R;
 }
@@ -28,11 +29,13 @@ pub trait Memory {
     where
         Self: 'a;
 
+    /// Whether another thread may use a chain between two uses by this one.
+    const IS_SHARED: bool;
+
     fn config(&self) -> Config;
     /// The clock as it was last told, in ms.
     fn now_ms(&self) -> u64;
     fn set_now_ms(&mut self, now_ms: u64);
-    fn is_closing(&self) -> bool;
     fn set_closing(&mut self);
 
     /// Registered sensors.
@@ -54,6 +57,8 @@ pub trait Memory {
 
     fn pool_stats(&self) -> PoolStats;
     fn ledger_stats(&self) -> LedgerStats;
+    /// `ledger_stats().records`, cheap enough to be asked after every operation.
+    fn losses_recorded(&self) -> u64;
     fn copy_losses(&self, out: &mut [Loss]) -> usize;
     /// Stops everything else and walks all of it.
     fn check(&mut self) -> Result<(), Fault>;

@@ -17,6 +17,7 @@
 //! One batch is pending at a time. It never crosses a gap in the numbers, so that a token's
 //! (first seq, count) is its exact range.
 
+mod damage;
 mod read;
 
 pub use read::ChainFault;
@@ -67,15 +68,9 @@ pub struct Chain {
 
 const EVENT: u8 = 1;
 const ACTIVE: u8 = 2;
-
-/// Why [`Chain::append`] took nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// A sector is needed and the pool has none.
-    NeedsSector,
-    /// For good.
-    Error(AppendError),
-}
+/// What lay behind the tail was dropped: the numbers go on behind a gap, so nothing more may enter
+/// the tail, whatever room it has.
+const TAIL_SEALED: u8 = 4;
 
 /// Who asks, for the checksum's seed, the ledger and the pool's books.
 #[derive(Clone, Copy)]
@@ -205,72 +200,84 @@ impl Chain {
         self.first.as_ref().map(Sector::slot)
     }
 
-    /// Adds a sample: into the open sector, else into `spare` or a free sector of the pool.
-    /// Returns its number. Neither takes more than one sector nor drops anything.
+    /// Adds a sample to the open sector. Returns its number, or `None` if it needs a new sector.
+    /// What almost every add is, so it asks for as little as it can: no pool, no ledger, no clock.
     #[inline]
-    pub(crate) fn append<'m>(
+    pub(crate) fn append(
         &mut self,
-        env: &mut impl Env<'m>,
-        owner: Owner,
+        slots: Slots<'_>,
+        sensor: Sensor,
         sample: Sample,
-        spare: &mut Option<Sector>,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Option<u64>, AppendError> {
         if sample.kind != self.kind() {
-            return Err(Refusal::Error(AppendError::WrongKind));
+            return Err(AppendError::WrongKind);
         }
         if !self.is_active() {
-            return Err(Refusal::Error(AppendError::Inactive));
+            return Err(AppendError::Inactive);
         }
-        let seq = self.next_seq;
-        if seq == u64::MAX {
-            return Err(Refusal::Error(AppendError::SeqExhausted));
+        if self.first.is_none() || self.flags & TAIL_SEALED != 0 || self.next_seq == u64::MAX {
+            return Ok(None);
         }
-        let fits = self.first.is_some()
-            && self.view(env.slots(), self.tail(), owner).append(sample, self.period_ms);
-        if !fits {
-            self.open_sector(env, owner, sample, spare)?;
+        let tail = SectorView::new(slots, self.tail(), sensor.0, self.implied_period_ms);
+        if !tail.append(sample, self.period_ms) {
+            return Ok(None);
         }
-        self.next_seq = seq + 1;
-        self.unsent += 1;
-        Ok(seq)
+        Ok(Some(self.count_added()))
     }
 
-    /// Links a new sector behind the tail and writes the sample as its first record.
-    fn open_sector<'m>(
+    #[inline]
+    fn count_added(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq = seq + 1;
+        self.unsent += 1;
+        seq
+    }
+
+    /// Whether the chain can take a new sector at all; an add that it cannot take is refused.
+    pub(crate) fn may_open_sector(
         &mut self,
-        env: &mut impl Env<'m>,
+        slots: Slots<'_>,
+        owner: Owner,
+    ) -> Result<(), AppendError> {
+        if self.next_seq == u64::MAX {
+            return Err(AppendError::SeqExhausted);
+        }
+        if let Some(first) = self.first_slot() {
+            let said = self.view(slots, first, owner).first_seq(self.next_seq);
+            let is_too_long = |oldest| self.next_seq - oldest > u64::from(SPAN_MAX);
+            // A rotten number must not stop a sensor.
+            if is_too_long(said) && is_too_long(self.first_seq_of(slots, first, owner)) {
+                self.count_refused();
+                return Err(AppendError::Full);
+            }
+        }
+        Ok(())
+    }
+
+    /// Links `sector` behind the tail and writes the sample as its first record. Returns its
+    /// number. Only if `may_open_sector`; the pool's books know of the sector already.
+    pub(crate) fn append_in_new_sector(
+        &mut self,
+        slots: Slots<'_>,
         owner: Owner,
         sample: Sample,
-        spare: &mut Option<Sector>,
-    ) -> Result<(), Refusal> {
-        let slots = env.slots();
-        let mut stamped = false;
-        if let Some(first) = self.first_slot() {
-            let oldest = self.view(slots, first, owner).first_seq(self.next_seq);
-            if self.next_seq - oldest > u64::from(SPAN_MAX) {
-                return Err(Refusal::Error(AppendError::Full));
-            }
-            // A series that left its grid early will do so again: a sector with a time beside each
-            // value costs 8 B a record, a sector for each record would cost all of it (B16).
-            let tail = self.view(slots, self.tail(), owner);
-            stamped = !tail.is_stamped() && tail.is_under_half_full();
-        }
-        let sector = match spare.take() {
-            Some(sector) => {
-                env.pool(|mut pool| pool.holders.add(owner.sensor.0, 1));
-                sector
-            }
-            None => env.pool(|mut pool| pool.take(owner.sensor.0)).ok_or(Refusal::NeedsSector)?,
-        };
+        sector: Sector,
+    ) -> u64 {
         let slot = sector.slot();
+        let mut stamped = false;
         if self.first.is_none() {
             self.implied_period_ms = self.period_ms;
             self.tail_and_head_record = Position::new(slot, 0);
             self.first = Some(sector);
         } else {
+            // A series that left its grid early will do so again: a sector with a time beside each
+            // value costs 8 B a record, a sector for each record would cost all of it (B16).
+            let tail = self.view(slots, self.tail(), owner);
+            stamped = !tail.is_stamped() && tail.is_under_half_full();
             slots.put_next(self.tail(), sector);
             self.tail_and_head_record = Position::new(slot, self.head_record());
         }
+        self.flags &= !TAIL_SEALED;
         let opening = Opening {
             first_seq: self.next_seq,
             period_ms: self.period_ms,
@@ -278,7 +285,7 @@ impl Chain {
             stamped,
         };
         self.view(slots, slot, owner).open(opening, sample);
-        Ok(())
+        self.count_added()
     }
 
     /// Hands out up to `out.len()` unsent records as one batch. Corrupt sectors in front of them
@@ -329,9 +336,9 @@ impl Chain {
         if self.pending == 0 {
             return None;
         }
-        let first = self.view(slots, self.first_slot()?, owner);
-        let first_seq =
-            first.first_seq(self.next_seq).saturating_add(u64::from(self.head_record()));
+        let first_seq = self
+            .first_seq_of(slots, self.first_slot()?, owner)
+            .saturating_add(u64::from(self.head_record()));
         Some(self.token(owner, first_seq))
     }
 
@@ -429,8 +436,8 @@ impl Chain {
         Some(sector)
     }
 
-    /// Drops the oldest sector that holds no pending record, and hands it to the caller. `None` if
-    /// every sector holds some.
+    /// Drops the oldest sector that holds no pending record, and hands it to the caller, who tells
+    /// the pool where it goes. `None` if every sector holds some.
     pub(crate) fn recycle<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) -> Option<Sector> {
         let slots = env.slots();
         let behind = if self.pending == 0 { None } else { Some(self.batch_end.slot()) };
@@ -439,41 +446,31 @@ impl Chain {
             Some(end) => slots.next(end)?,
         };
         let from = if behind.is_none() { self.head_record() } else { 0 };
-        let view = self.view(slots, victim, owner);
-        let first_seq = view.first_seq(self.next_seq).saturating_add(u64::from(from));
-        let count = view.count() - from;
+        let first_seq = self.first_seq_of(slots, victim, owner).saturating_add(u64::from(from));
+        let count = slots.count(victim) - from;
         record_loss(env, owner, first_seq, count, DropCause::Recycled);
         self.dropped_recycled.add(u64::from(count));
         self.unsent -= count;
-        env.pool(|mut pool| pool.holders.sub(owner.sensor.0, 1));
 
         let Some(end) = behind else { return self.unlink_first(slots) };
         let sector = slots.take_next(end)?;
-        match slots.take_next(victim) {
-            Some(next) => slots.put_next(end, next),
-            None => self.tail_and_head_record = Position::new(end, self.head_record()),
+        if let Some(next) = slots.take_next(victim) {
+            slots.put_next(end, next);
+        } else {
+            self.tail_and_head_record = Position::new(end, self.head_record());
+            self.flags |= TAIL_SEALED;
         }
         Some(sector)
     }
 
     /// Drops the first sector, whose checksum does not match. How many records it held is known
-    /// from outside of it; which, from its header unless the next sector contradicts that.
+    /// from outside of it; which, see `damage`.
     fn drop_corrupt_front<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
         let slots = env.slots();
         let Some(slot) = self.first_slot() else { return };
-        let view = self.view(slots, slot, owner);
-        let behind = slots
-            .next(slot)
-            .map_or(self.next_seq, |next| self.view(slots, next, owner).first_seq(self.next_seq));
-        let held = u64::from(view.count());
-        let said = view.first_seq(self.next_seq);
-        let first_seq = if said.checked_add(held).is_some_and(|end| end <= behind) {
-            said
-        } else {
-            behind.saturating_sub(held)
-        };
+        let first_seq = self.first_seq_by_checksum(slots, slot, owner);
         let from = self.head_record();
-        let count = view.count().saturating_sub(from).min(self.unsent);
+        let count = slots.count(slot).saturating_sub(from).min(self.unsent);
         record_loss(
             env,
             owner,

@@ -8,14 +8,15 @@ impl Count40 {
     const MAX: u64 = (1 << 40) - 1;
 
     pub(crate) const fn get(self) -> u64 {
-        let [a, b, c, d, e] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
+        let mut bytes = [0; 8];
+        let (low, _) = bytes.split_at_mut(5);
+        low.copy_from_slice(&self.0);
+        u64::from_le_bytes(bytes)
     }
 
     pub(crate) fn add(&mut self, n: u64) {
         let sum = self.get().saturating_add(n).min(Self::MAX);
-        let [a, b, c, d, e, ..] = sum.to_le_bytes();
-        self.0 = [a, b, c, d, e];
+        self.0.copy_from_slice(&sum.to_le_bytes()[..5]);
     }
 }
 

@@ -119,8 +119,12 @@ impl fmt::Display for GeometryError {
                 write!(
                     f,
                     "{sensors} sensors need a RAM sector each, but a pool of {pool_bytes} B has \
-                     {sectors} sectors of {sector_bytes} B: give the pool {wanted_bytes} B or more, "
+                     {sectors} sectors of {sector_bytes} B: give the pool {wanted_bytes} B or more"
                 )?;
+                if sectors == 0 {
+                    return Ok(());
+                }
+                f.write_str(", ")?;
                 let smallest_fits =
                     pool_bytes / u64::from(SECTOR_BYTES_MIN) >= u64::from(sensors.max(1));
                 if sector_bytes > SECTOR_BYTES_MIN && smallest_fits {

@@ -6,7 +6,7 @@ use super::{
     chain::Chain,
     check::{self, Fault},
     holders::{GROUP_SENSORS, Holders},
-    ledger::{Ledger, LedgerState, NO_LOSS},
+    ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::{SECTORS_MAX, Slots},
     store::{Config, Store},
@@ -41,10 +41,13 @@ pub struct Inline<
 pub const STM32_SENSORS: usize = 100;
 /// The sectors of [`Stm32Store`], of 256 B each.
 pub const STM32_SECTORS: usize = 100;
+/// Bytes of one sector of [`Stm32Store`].
+pub const STM32_SECTOR_BYTES: u32 = 256;
 
 /// The microcontroller's store: 100 sensors, 100 sectors of 256 B (6,000 time-series records), and
 /// everything that the engine needs beside them, in 32 KiB.
-pub type Stm32Store = Store<Inline<STM32_SENSORS, 7, STM32_SECTORS, 64, 8>>;
+pub type Stm32Store =
+    Store<Inline<STM32_SENSORS, 7, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
 
 const _: () = assert!(size_of::<Stm32Store>() <= 32 * 1024, "the store outgrew its 32 KiB");
 const _: () = assert!(STM32_SECTORS * 60 >= 6_000, "the store holds too few records");
@@ -69,7 +72,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
             chains: [const { Chain::VACANT }; S],
             droppable: [0; S],
             group_max: [0; G],
-            ring: [NO_LOSS; L],
+            ring: [Loss::NONE; L],
             ledger: LedgerState::EMPTY,
             pool: PoolState::EMPTY,
             config: Config { policy: super::FullPolicy::RecycleOldest, epoch: 0 },
@@ -105,6 +108,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 /// The parts of an [`Inline`] beside its chains.
 pub struct InlineEnv<'m> {
     slots: Slots<'m>,
+    is_closing: bool,
     pool: &'m mut PoolState,
     droppable: &'m mut [u32],
     group_max: &'m mut [u32],
@@ -119,6 +123,11 @@ impl<'m> Env<'m> for InlineEnv<'m> {
     }
 
     #[inline]
+    fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
         let holders = Holders { droppable: self.droppable, group_max: self.group_max };
         f(Pool { state: self.pool, holders, slots: self.slots })
@@ -126,7 +135,7 @@ impl<'m> Env<'m> for InlineEnv<'m> {
 
     #[inline]
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
-        f(Ledger { ring: self.ring, state: self.ledger })
+        f(Ledger { ring: self.ring, newest: &mut [], state: self.ledger })
     }
 }
 
@@ -142,6 +151,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     fn split(&mut self) -> (&mut [Chain], InlineEnv<'_>) {
         let env = InlineEnv {
             slots: Slots::new(self.words.as_flattened(), &self.links, W),
+            is_closing: self.is_closing,
             pool: &mut self.pool,
             droppable: &mut self.droppable,
             group_max: &mut self.group_max,
@@ -173,6 +183,8 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 {
     type Env<'a> = InlineEnv<'a>;
 
+    const IS_SHARED: bool = false;
+
     fn config(&self) -> Config {
         self.config
     }
@@ -183,10 +195,6 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 
     fn set_now_ms(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
-    }
-
-    fn is_closing(&self) -> bool {
-        self.is_closing
     }
 
     fn set_closing(&mut self) {
@@ -236,6 +244,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 
     fn ledger_stats(&self) -> LedgerStats {
         self.ledger.stats()
+    }
+
+    fn losses_recorded(&self) -> u64 {
+        self.ledger.records()
     }
 
     fn copy_losses(&self, out: &mut [Loss]) -> usize {

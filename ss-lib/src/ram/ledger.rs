@@ -1,14 +1,10 @@
 //! The loss ledger: which records were lost, exactly, and why. A bounded ring that merges
 //! neighbouring ranges; what it has to forget it counts.
 
-use crate::{DropCause, Loss, Sensor};
+use crate::{Loss, Sensor};
 
-/// A place of the ring that was never used.
-pub(crate) const NO_LOSS: Loss =
-    Loss { first_seq: 0, at_ms: 0, count: 0, sensor: Sensor(0), cause: DropCause::Recycled };
-
-/// How many of the newest entries are looked at for a neighbour to merge with. Bounds the cost of
-/// an add that drops; with more sensors than this losing by turns, entries are merely more.
+/// Without `newest`, how many of the newest entries are looked at for a neighbour to merge with:
+/// it bounds the cost of an add that drops, and is all of a microcontroller's ring.
 const MERGE_WINDOW: usize = 8;
 
 #[derive(Debug)]
@@ -19,24 +15,38 @@ pub(crate) struct LedgerState {
     records: u64,
     /// Records whose entry was overwritten.
     forgotten: u64,
+    /// The place of the next entry: what `entries` modulo the ring is, without the division of
+    /// 64 bits that costs a microcontroller hundreds of instructions.
+    next: u32,
 }
 
 impl LedgerState {
-    pub(crate) const EMPTY: Self = Self { entries: 0, records: 0, forgotten: 0 };
+    pub(crate) const EMPTY: Self = Self { entries: 0, records: 0, forgotten: 0, next: 0 };
+
+    /// Records ever entered.
+    pub(crate) const fn records(&self) -> u64 {
+        self.records
+    }
 
     /// Copies the newest entries into `out`, oldest of them first. Says how many.
     pub(crate) fn copy_newest(&self, ring: &[Loss], out: &mut [Loss]) -> usize {
-        let kept = self.entries.min(ring.len() as u64);
-        let copied = kept.min(out.len() as u64);
-        let first = self.entries - copied;
-        for (number, place) in (first..).zip(&mut out[..copied as usize]) {
-            *place = ring[slot_of(number, ring.len())];
+        let copied = self.kept(ring).min(out.len());
+        let mut at = self.next as usize;
+        for place in out[..copied].iter_mut().rev() {
+            at = before(at, ring.len());
+            *place = ring[at];
         }
-        copied as usize
+        copied
+    }
+
+    /// Entries that are still in the ring.
+    fn kept(&self, ring: &[Loss]) -> usize {
+        // A ring has at most 2^32 places, so the lesser of the two fits.
+        self.entries.min(ring.len() as u64) as usize
     }
 
     pub(crate) fn stats(&self) -> LedgerStats {
-        let Self { entries, records, forgotten } = *self;
+        let Self { entries, records, forgotten, .. } = *self;
         LedgerStats { entries, records, forgotten }
     }
 }
@@ -44,6 +54,9 @@ impl LedgerState {
 /// The ledger, under its lock.
 pub struct Ledger<'a> {
     pub(crate) ring: &'a mut [Loss],
+    /// For each sensor the place of its newest entry, so that however many sensors lose by turns,
+    /// each continues its own. Empty where there is no room for it.
+    pub(crate) newest: &'a mut [u32],
     pub(crate) state: &'a mut LedgerState,
 }
 
@@ -61,7 +74,8 @@ pub struct LedgerStats {
 impl Ledger<'_> {
     pub(crate) fn clear(&mut self) {
         *self.state = LedgerState::EMPTY;
-        self.ring.fill(NO_LOSS);
+        self.ring.fill(Loss::NONE);
+        self.newest.fill(0);
     }
 
     /// Enters a loss: into the entry that it continues if that is among the newest, else into a
@@ -71,43 +85,59 @@ impl Ledger<'_> {
             return;
         }
         self.state.records += u64::from(loss.count);
-        let kept = self.state.entries.min(self.ring.len() as u64) as usize;
-        for back in 1..=kept.min(MERGE_WINDOW) {
-            let entry = &mut self.ring[slot_of(self.state.entries - back as u64, self.ring.len())];
-            if entry.sensor == loss.sensor && entry.cause == loss.cause {
-                if entry.end_seq() == loss.first_seq
-                    && let Some(count) = entry.count.checked_add(loss.count)
-                {
-                    entry.count = count;
-                    entry.at_ms = loss.at_ms;
-                    return;
-                }
-                // An older entry of this sensor cannot be the neighbour either.
-                break;
-            }
-        }
-        if self.ring.is_empty() {
-            self.state.forgotten += u64::from(loss.count);
+        let places = self.ring.len();
+        let kept = self.state.kept(self.ring);
+        if let Some(entry) = self.newest_of(loss.sensor, kept)
+            && entry.cause == loss.cause
+            && entry.end_seq() == loss.first_seq
+            && let Some(count) = entry.count.checked_add(loss.count)
+        {
+            entry.count = count;
+            entry.at_ms = loss.at_ms;
             return;
         }
-        let places = self.ring.len();
-        let is_full = kept == places;
-        let entry = &mut self.ring[slot_of(self.state.entries, places)];
-        if is_full {
+        if let Some(newest) = self.newest.get_mut(loss.sensor.index()) {
+            *newest = self.state.next;
+        }
+        let Some(entry) = self.ring.get_mut(self.state.next as usize) else {
+            self.state.forgotten += u64::from(loss.count);
+            return;
+        };
+        if kept == places {
             self.state.forgotten += u64::from(entry.count);
         }
         *entry = loss;
         self.state.entries += 1;
+        self.state.next =
+            if self.state.next as usize + 1 == places { 0 } else { self.state.next + 1 };
+    }
+
+    /// The sensor's newest entry, if it is known and still in the ring.
+    fn newest_of(&mut self, sensor: Sensor, kept: usize) -> Option<&mut Loss> {
+        let places = self.ring.len();
+        let at = if let Some(&newest) = self.newest.get(sensor.index()) {
+            newest as usize
+        } else {
+            let mut at = self.state.next as usize;
+            (0..kept.min(MERGE_WINDOW)).find(|_| {
+                at = before(at, places);
+                self.ring[at].sensor == sensor
+            })?;
+            at
+        };
+        // A place that was given to another sensor since, or was never used, names another one.
+        self.ring.get_mut(at).filter(|entry| entry.sensor == sensor && entry.count > 0)
     }
 }
 
-fn slot_of(number: u64, ring: usize) -> usize {
-    (number % ring as u64) as usize
+/// The place before `at` in a ring of `places`.
+fn before(at: usize, places: usize) -> usize {
+    if at == 0 { places - 1 } else { at - 1 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Ledger, LedgerState, NO_LOSS};
+    use super::{Ledger, LedgerState};
     use crate::{DropCause, Loss, Sensor};
 
     fn loss(sensor: u32, first_seq: u64, count: u32) -> Loss {
@@ -122,14 +152,14 @@ mod tests {
 
     #[test]
     fn neighbouring_ranges_become_one_entry_even_when_sensors_lose_by_turns() {
-        let mut ring = [NO_LOSS; 4];
+        let mut ring = [Loss::NONE; 4];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, state: &mut state };
+        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
         for turn in 0..10 {
             ledger.record(loss(1, turn * 60, 60));
             ledger.record(loss(2, turn * 30, 30));
         }
-        let mut out = [NO_LOSS; 8];
+        let mut out = [Loss::NONE; 8];
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].first_seq, out[0].count, out[0].at_ms), (0, 600, 540));
         assert_eq!((out[1].first_seq, out[1].count), (0, 300));
@@ -137,14 +167,31 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_forgets_the_oldest_and_counts_it() {
-        let mut ring = [NO_LOSS; 2];
+    fn with_a_place_a_sensor_any_number_of_sensors_lose_by_turns_in_an_entry_each() {
+        let mut ring = [Loss::NONE; 50];
+        let mut newest = [0; 50];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, state: &mut state };
+        let mut ledger = Ledger { ring: &mut ring, newest: &mut newest, state: &mut state };
+        for turn in 0..20 {
+            for sensor in 0..50 {
+                ledger.record(loss(sensor, turn * 4, 4));
+            }
+        }
+        let mut out = [Loss::NONE; 50];
+        assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 50);
+        assert!(out.iter().all(|entry| (entry.first_seq, entry.count) == (0, 80)));
+        assert_eq!(ledger.state.stats().forgotten, 0);
+    }
+
+    #[test]
+    fn a_full_ring_forgets_the_oldest_and_counts_it() {
+        let mut ring = [Loss::NONE; 2];
+        let mut state = LedgerState::EMPTY;
+        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
         for sensor in 0..3 {
             ledger.record(loss(sensor, 0, 10 + sensor));
         }
-        let mut out = [NO_LOSS; 2];
+        let mut out = [Loss::NONE; 2];
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].count, out[1].count), (11, 12));
         assert_eq!((ledger.state.stats().records, ledger.state.stats().forgotten), (33, 10));
@@ -152,9 +199,9 @@ mod tests {
 
     #[test]
     fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
-        let mut ring = [NO_LOSS; 2];
+        let mut ring = [Loss::NONE; 2];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, state: &mut state };
+        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
         ledger.record(loss(1, 0, u32::MAX));
         ledger.record(loss(1, u64::from(u32::MAX), 5));
         assert_eq!(ledger.state.stats().entries, 2);

@@ -11,6 +11,8 @@ mod check;
 mod count40;
 #[cfg(feature = "critical-section")]
 mod critical;
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
 mod geometry;
 mod holders;
 mod inline;
@@ -29,7 +31,7 @@ pub use check::Fault;
 #[cfg(feature = "critical-section")]
 pub use critical::Critical;
 pub use geometry::{Geometry, GeometryError, SECTOR_BYTES_MAX, SECTOR_BYTES_MIN};
-pub use inline::{Inline, STM32_SECTORS, STM32_SENSORS, Stm32Store};
+pub use inline::{Inline, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS, Stm32Store};
 pub use ledger::LedgerStats;
 pub use pool::PoolStats;
 #[cfg(feature = "std")]

@@ -12,13 +12,17 @@ pub(crate) struct PoolState {
     free: Option<Sector>,
     free_sectors: u32,
     in_use_peak: u32,
+    /// Sectors on their way from one chain to another: between the locks of the two they are in
+    /// neither.
+    in_hand: u32,
     /// Sectors that may be in use at once.
     limit: u32,
 }
 
 impl PoolState {
     /// A pool without sectors: `Pool::format` gives it some.
-    pub(crate) const EMPTY: Self = Self { free: None, free_sectors: 0, in_use_peak: 0, limit: 0 };
+    pub(crate) const EMPTY: Self =
+        Self { free: None, free_sectors: 0, in_use_peak: 0, in_hand: 0, limit: 0 };
 
     fn used(&self, slots: Slots<'_>) -> u32 {
         slots.sectors() - self.free_sectors
@@ -45,6 +49,11 @@ impl PoolState {
     /// The number of free sectors as the pool counts them.
     pub(crate) const fn free_sectors(&self) -> u32 {
         self.free_sectors
+    }
+
+    /// The number of sectors that are on their way from one chain to another.
+    pub(crate) const fn in_hand(&self) -> u32 {
+        self.in_hand
     }
 }
 
@@ -102,6 +111,25 @@ impl Pool<'_> {
     pub(crate) fn give_back(&mut self, sector: Sector) {
         debug_assert_eq!(self.slots.next(sector.slot()), None, "a given sector still owns another");
         self.put_free(sector);
+    }
+
+    /// A sector without pending records leaves `sensor`'s chain for another one, or comes back by
+    /// `give_back_from_hand`.
+    pub(crate) fn take_in_hand(&mut self, sensor: u32) {
+        self.state.in_hand += 1;
+        self.holders.sub(sensor, 1);
+    }
+
+    /// The sector in hand enters `sensor`'s chain.
+    pub(crate) fn hand_over(&mut self, sensor: u32) {
+        self.state.in_hand -= 1;
+        self.holders.add(sensor, 1);
+    }
+
+    /// The sector in hand was not needed.
+    pub(crate) fn give_back_from_hand(&mut self, sector: Sector) {
+        self.state.in_hand -= 1;
+        self.give_back(sector);
     }
 
     /// Limits the sectors that chains may own at once. Those that they own already stay theirs.

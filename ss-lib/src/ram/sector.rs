@@ -5,7 +5,7 @@
 //!      +--------+----------+-----------+--------------------+------------+-----------------------+
 //!      | CRC32C | seq low  | base low  | base mid  | flags  | prologue   | records               |
 //!      +--------+----------+-----------+--------------------+------------+-----------------------+
-//! flags (16 bits): 0-9 records, 10 event, 11-12 clock, 13 stamped, 14 prologue, 15 zero
+//! flags (16 bits): 0-9 records, 10 event, 11-12 clock, 13 stamped, 14 prologue, 15 parity of word 1
 //! prologue (only with flag 14): word 4 the period in ms, word 5 bits 48-63 of the base
 //! record on the grid: value.            Its time: base + index × period.
 //! record stamped:     delta, value.     Its time: base + delta (signed, 32 bits).
@@ -38,6 +38,7 @@ const EVENT: u32 = 1 << 26;
 const CLOCK_SHIFT: u32 = 27;
 const STAMPED: u32 = 1 << 29;
 const PROLOGUE: u32 = 1 << 30;
+const SEQ_PARITY_SHIFT: u32 = 31;
 
 /// A reading on its way into a sector.
 #[derive(Clone, Copy)]
@@ -120,6 +121,16 @@ const fn clock_bits(clock: ClockKind) -> u32 {
     }
 }
 
+const fn parity(word: u32) -> u32 {
+    word.count_ones() & 1
+}
+
+/// The number whose low half is `low`, and which is the nearest below `next_seq`.
+#[inline]
+fn complete_seq(low: u32, next_seq: u64) -> u64 {
+    next_seq.saturating_sub(u64::from((next_seq as u32).wrapping_sub(low)))
+}
+
 impl<'m> SectorView<'m> {
     pub(crate) fn new(slots: Slots<'m>, slot: Slot, sensor: u32, implied_period_ms: u32) -> Self {
         Self { words: slots.words(slot), slots, slot, sensor, implied_period_ms }
@@ -148,7 +159,19 @@ impl<'m> SectorView<'m> {
     /// The first record's number, completed by the number that the chain will give next.
     #[inline]
     pub(crate) fn first_seq(self, next_seq: u64) -> u64 {
-        next_seq.saturating_sub(u64::from((next_seq as u32).wrapping_sub(self.get(SEQ))))
+        complete_seq(self.get(SEQ), next_seq)
+    }
+
+    /// Whether the stored part of the first record's number agrees with its parity: cheap enough
+    /// for an add, which cannot afford a checksum over the sector.
+    #[inline]
+    pub(crate) fn has_plausible_seq(self) -> bool {
+        parity(self.get(SEQ)) == self.get(BASE_MID_FLAGS) >> SEQ_PARITY_SHIFT
+    }
+
+    /// What `first_seq` would say if one bit of the number flipped back.
+    pub(crate) fn first_seq_with_flip(self, next_seq: u64, bit: u32) -> u64 {
+        complete_seq(self.get(SEQ) ^ 1 << bit, next_seq)
     }
 
     /// Whether the sector keeps a time with each record.
@@ -158,7 +181,7 @@ impl<'m> SectorView<'m> {
 
     #[inline]
     fn capacity(self, header: Header) -> u32 {
-        (self.slots.sector_words() - header.records_at()) / header.record_words()
+        (self.slots.sector_words() - header.records_at()) >> u32::from(header.is_stamped())
     }
 
     /// Whether less than half of the sector is used.
@@ -186,6 +209,7 @@ impl<'m> SectorView<'m> {
 
         let mut flags = (sample.time_ms >> 32) as u32 & 0xFFFF;
         flags |= clock_bits(sample.clock) << CLOCK_SHIFT;
+        flags |= parity(opening.first_seq as u32) << SEQ_PARITY_SHIFT;
         for (set, bit) in [(event, EVENT), (stamped, STAMPED), (prologue, PROLOGUE)] {
             if set {
                 flags |= bit;
@@ -199,7 +223,7 @@ impl<'m> SectorView<'m> {
             self.set(5, base_high);
         }
         self.slots.set_count(self.slot, 0);
-        self.set(CRC, self.header_crc(Header { flags }));
+        self.set(CRC, self.header_crc(Header { flags }, opening.first_seq as u32));
         // A fresh sector has room for a record of either size, and its base is the sample's time.
         self.push(Header { flags }, 0, 0, sample.value);
     }
@@ -257,8 +281,8 @@ impl<'m> SectorView<'m> {
         self.slots.set_count(self.slot, count + 1);
     }
 
-    fn header_crc(self, header: Header) -> u32 {
-        let words = [self.get(SEQ), self.get(BASE_LOW), header.flags & !COUNT_MASK];
+    fn header_crc(self, header: Header, seq_low: u32) -> u32 {
+        let words = [seq_low, self.get(BASE_LOW), header.flags & !COUNT_MASK];
         let mut bytes = [0; 12];
         for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
             chunk.copy_from_slice(&word.to_le_bytes());
@@ -282,6 +306,15 @@ impl<'m> SectorView<'m> {
 
     /// Whether the sector's bytes are what was written: its checksum, and its count in both places.
     pub(crate) fn is_sound(self) -> bool {
+        self.is_sound_from_low(self.get(SEQ))
+    }
+
+    /// Whether the sector would be sound if the first record's number were this one.
+    pub(crate) fn would_be_sound_from(self, first_seq: u64) -> bool {
+        self.is_sound_from_low(first_seq as u32)
+    }
+
+    fn is_sound_from_low(self, seq_low: u32) -> bool {
         let header = self.header();
         let count = self.count();
         (header.flags & COUNT_MASK) >> COUNT_SHIFT == count
@@ -289,7 +322,7 @@ impl<'m> SectorView<'m> {
             && count <= self.capacity(header)
             && self.get(CRC)
                 == self.crc_words(
-                    self.header_crc(header),
+                    self.header_crc(header, seq_low),
                     header.records_at(),
                     count * header.record_words(),
                 )

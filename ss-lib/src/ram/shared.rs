@@ -10,13 +10,16 @@ use super::{
     chain::Chain,
     check::{self, Fault},
     holders::{GROUP_SENSORS, Holders},
-    ledger::{Ledger, LedgerState, NO_LOSS},
+    ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
     store::{Config, Store},
 };
 use crate::{Loss, RegisterError, Sensor, SensorKey};
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::PoisonError;
 
 #[cfg(feature = "shuttle")]
@@ -27,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool, atomic::AtomicU64};
 /// What a shared store is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedConfig {
-    /// The pool.
+    /// The pool. Cut it for `sensors_max` sensors: in one cut for fewer they compete for sectors.
     pub geometry: Geometry,
     /// The most sensors that can be registered.
     pub sensors_max: u32,
@@ -38,13 +41,13 @@ pub struct SharedConfig {
 }
 
 impl SharedConfig {
-    /// A pool of `pool_bytes` in the largest sectors that serve `sensors` sensors, a ledger of 256
-    /// entries, and the default policy.
+    /// A pool of `pool_bytes` in the largest sectors that serve `sensors` sensors, a ledger of an
+    /// entry a sensor (at least 256), and the default policy.
     pub fn auto(pool_bytes: u64, sensors: u32) -> Result<Self, GeometryError> {
         Ok(Self {
             geometry: Geometry::auto(pool_bytes, sensors)?,
             sensors_max: sensors,
-            losses_max: 256,
+            losses_max: sensors.max(256),
             config: Config::default(),
         })
     }
@@ -65,8 +68,12 @@ struct Inner {
     sector_words: usize,
     places: Box<[Place]>,
     registry: Mutex<Registry>,
+    /// Places that were claimed: `registry`'s length, to be read without its lock.
+    sensors: AtomicU32,
     pool: Mutex<PoolMemory>,
     ledger: Mutex<LedgerMemory>,
+    /// What the ledger has recorded, to be read without its lock.
+    losses_recorded: AtomicU64,
     config: Config,
     now_ms: AtomicU64,
     is_closing: AtomicBool,
@@ -86,11 +93,12 @@ struct PoolMemory {
 struct LedgerMemory {
     state: LedgerState,
     ring: Box<[Loss]>,
+    newest: Box<[u32]>,
 }
 
 /// The bytes that a shared store takes from the heap when it is opened, and never more: the pool,
 /// 4 B a sector for its link, 128 B a sensor for its chain and lock, 12 B for its place in the
-/// registry and 4¼ B for the pool's books, 32 B a ledger entry, and a constant.
+/// registry, 4¼ B for the pool's books and 4 B for the ledger's, 32 B a ledger entry, and a constant.
 pub fn footprint_bytes(config: &SharedConfig) -> u64 {
     let sectors = u64::from(config.geometry.sectors());
     let sensors = u64::from(config.sensors_max);
@@ -99,7 +107,7 @@ pub fn footprint_bytes(config: &SharedConfig) -> u64 {
     let constant = size_of::<Inner>() as u64 + 2 * size_of::<usize>() as u64;
     constant
         + sectors * (u64::from(config.geometry.sector_bytes()) + 4)
-        + sensors * (size_of::<Place>() + size_of::<(SensorKey, Sensor)>() + 4) as u64
+        + sensors * (size_of::<Place>() + size_of::<(SensorKey, Sensor)>() + 8) as u64
         + groups * 4
         + u64::from(config.losses_max) * size_of::<Loss>() as u64
 }
@@ -126,6 +134,7 @@ impl Store<Shared> {
             sector_words,
             places: (0..sensors).map(|_| Place(Mutex::new(Chain::VACANT))).collect(),
             registry: Mutex::new(Registry { by_key: Vec::with_capacity(sensors) }),
+            sensors: AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
                 state: PoolState::EMPTY,
                 droppable: vec![0; sensors].into(),
@@ -133,8 +142,10 @@ impl Store<Shared> {
             }),
             ledger: Mutex::new(LedgerMemory {
                 state: LedgerState::EMPTY,
-                ring: vec![NO_LOSS; config.losses_max as usize].into(),
+                ring: vec![Loss::NONE; config.losses_max as usize].into(),
+                newest: vec![0; sensors].into(),
             }),
+            losses_recorded: AtomicU64::new(0),
             config: config.config,
             now_ms: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
@@ -153,10 +164,13 @@ impl Inner {
         SharedEnv { inner: self }
     }
 
-    /// Chains are claimed in order, so a sensor is registered if its place was claimed: the key
-    /// registry needs no lock here, because a vacant chain refuses every use as inactive and empty,
-    /// and nobody has a handle to it.
+    /// The chain of a registered sensor. Places are claimed in order, so a number below the count
+    /// is registered.
+    #[inline]
     fn place(&self, sensor: Sensor) -> Option<&Mutex<Chain>> {
+        if sensor.0 >= self.sensors.load(Acquire) {
+            return None;
+        }
         self.places.get(sensor.index()).map(|place| &place.0)
     }
 }
@@ -173,6 +187,11 @@ impl<'m> Env<'m> for SharedEnv<'m> {
     }
 
     #[inline]
+    fn is_closing(&self) -> bool {
+        self.inner.is_closing.load(Relaxed)
+    }
+
+    #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
         let PoolMemory { state, droppable, group_max } = &mut *memory;
@@ -181,13 +200,17 @@ impl<'m> Env<'m> for SharedEnv<'m> {
 
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
         let mut memory = enter(&self.inner.ledger);
-        let LedgerMemory { state, ring } = &mut *memory;
-        f(Ledger { ring, state })
+        let LedgerMemory { state, ring, newest } = &mut *memory;
+        let result = f(Ledger { ring, newest, state });
+        self.inner.losses_recorded.store(memory.state.records(), Relaxed);
+        result
     }
 }
 
 impl Memory for Shared {
     type Env<'a> = SharedEnv<'a>;
+
+    const IS_SHARED: bool = true;
 
     fn config(&self) -> Config {
         self.0.config
@@ -201,16 +224,12 @@ impl Memory for Shared {
         self.0.now_ms.store(now_ms, Relaxed);
     }
 
-    fn is_closing(&self) -> bool {
-        self.0.is_closing.load(Relaxed)
-    }
-
     fn set_closing(&mut self) {
         self.0.is_closing.store(true, Relaxed);
     }
 
     fn sensors(&self) -> u32 {
-        enter(&self.0.registry).by_key.len() as u32
+        self.0.sensors.load(Acquire)
     }
 
     fn find(&self, key: SensorKey) -> Option<Sensor> {
@@ -226,8 +245,10 @@ impl Memory for Shared {
             return Err(RegisterError::Duplicate);
         };
         let sensor = Sensor(registry.by_key.len() as u32);
-        *enter(self.0.place(sensor).ok_or(RegisterError::TooManySensors)?) = chain;
+        let place = self.0.places.get(sensor.index()).ok_or(RegisterError::TooManySensors)?;
+        *enter(&place.0) = chain;
         registry.by_key.insert(at, (key, sensor));
+        self.0.sensors.store(sensor.0 + 1, Release);
         Ok(sensor)
     }
 
@@ -256,6 +277,10 @@ impl Memory for Shared {
 
     fn ledger_stats(&self) -> LedgerStats {
         enter(&self.0.ledger).state.stats()
+    }
+
+    fn losses_recorded(&self) -> u64 {
+        self.0.losses_recorded.load(Relaxed)
     }
 
     fn copy_losses(&self, out: &mut [Loss]) -> usize {

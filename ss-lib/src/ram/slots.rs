@@ -2,8 +2,9 @@
 //!
 //! A [`Sector`] is the right to a RAM sector. It can be moved, not copied, and only this module can
 //! make one: once for each sector, when the pool is formatted. So a sector is at every moment in
-//! one place: in a chain, in the free list, or in the hand of the code that moves it. A double free
-//! or a cross-linked chain does not compile (field bugs B20, B21, B22).
+//! one place: in a chain, in the free list, or in the hand of the code that moves it. Outside of this
+//! module a double free or a second owner does not compile (field bugs B20, B21, B22); that the lists
+//! which are kept with these tokens are whole, `check()` proves by walking them.
 //!
 //! The words themselves are relaxed atomics: a sector's memory is used under the lock of the chain
 //! that owns it, and two chains have two locks. Relaxed loads and stores are the plain instructions
@@ -122,6 +123,12 @@ impl<'m> Slots<'m> {
         &self.words[start..start + self.sector_words]
     }
 
+    /// Flips one bit of a sector's words.
+    #[cfg(feature = "fault-injection")]
+    pub(super) fn flip_bit(self, sector: u32, bit: u32) {
+        self.words(Slot(sector))[bit as usize / 32].fetch_xor(1 << (bit % 32), Relaxed);
+    }
+
     /// How many records the sector holds.
     #[inline]
     pub(crate) fn count(self, slot: Slot) -> u32 {
@@ -144,6 +151,7 @@ impl<'m> Slots<'m> {
 
     /// Moves `next` behind `slot`, where nothing may be yet.
     #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "the token moves into the link")]
     pub(crate) fn put_next(self, slot: Slot, next: Sector) {
         let before = self.links[slot.index()].fetch_or(next.0.get(), Relaxed);
         debug_assert_eq!(before & SLOT_MASK, 0, "a link was overwritten: its sector is lost");

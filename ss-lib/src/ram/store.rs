@@ -2,7 +2,7 @@
 
 use super::{
     Backing, Env, LedgerStats, PoolStats,
-    chain::{Chain, Owner, Refusal},
+    chain::{Chain, Owner},
     check::Fault,
     sector::Sample,
     slots::Sector,
@@ -17,7 +17,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FullPolicy {
     /// Drops the oldest sector without pending records: of the same sensor, else of the sensor that
-    /// holds most such sectors. Refuses only when everything is pending.
+    /// holds most such sectors. Refuses only when everything is pending. (With more threads adding
+    /// than there are sectors, also when other threads have just taken the last ones.)
     #[default]
     RecycleOldest,
     /// Refuses at once.
@@ -30,7 +31,8 @@ pub struct Config {
     /// What an add does when the pool has no sector left.
     pub policy: FullPolicy,
     /// The number of this opening. Whoever keeps records over several openings gives each its own
-    /// number, so that (epoch, seq) never names two records.
+    /// number, so that (epoch, seq) never names two records. Tokens tell stores apart by nothing
+    /// else: two stores whose tokens could meet, or one before and after `reopen`, need two epochs.
     pub epoch: u32,
 }
 
@@ -138,65 +140,76 @@ impl<B: Backing> Store<B> {
 
     #[inline]
     fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
-        if self.backing.is_closing() {
-            return Err(AppendError::ShuttingDown);
-        }
-        let owner = self.owner(sensor);
-        let recycles = self.backing.config().policy == FullPolicy::RecycleOldest;
-        let added = self.backing.with_chain(sensor, |chain, env| {
-            let added = chain.append(env, owner, sample, &mut None);
-            if added != Err(Refusal::NeedsSector) {
-                return added;
+        let appended = self.backing.with_chain(sensor, |chain, env| {
+            // Asked under the chain's lock, which `shut_down` passes through: see there.
+            if env.is_closing() {
+                return Err(AppendError::ShuttingDown);
             }
-            let mut spare = if recycles { chain.recycle(env, owner) } else { None };
-            if spare.is_none() && !recycles {
-                chain.count_refused();
-                return Err(Refusal::Error(AppendError::Full));
-            }
-            let added = chain.append(env, owner, sample, &mut spare);
-            give_back(env, spare);
-            added
+            chain.append(env.slots(), sensor, sample)
         });
-        match added {
-            Some(Ok(seq)) => Ok(seq),
-            Some(Err(Refusal::Error(error))) => Err(error),
-            Some(Err(Refusal::NeedsSector)) => self.add_by_taking_from_the_richest(owner, sample),
+        match appended {
+            Some(Ok(Some(seq))) => Ok(seq),
+            Some(Ok(None)) => self.add_in_new_sector(sensor, sample),
+            Some(Err(error)) => Err(error),
             None => Err(AppendError::UnknownSensor),
         }
     }
 
-    /// The sensor has nothing of its own to drop: the one that holds most gives its oldest sector.
-    /// The victim's chain is locked alone; the sector changes hands as a token.
+    /// The sample needs a new sector: a free one, else by the policy one of the same sensor's, else
+    /// of the sensor that holds most.
     #[cold]
-    fn add_by_taking_from_the_richest(
-        &mut self,
-        owner: Owner,
-        sample: Sample,
-    ) -> Result<u64, AppendError> {
-        for _ in 0..RECYCLE_ATTEMPTS {
-            let Some(victim) = self.backing.with_env(|env| env.pool(|pool| pool.holders.richest()))
-            else {
-                break;
-            };
-            let victim = self.owner(Sensor(victim));
-            let mut spare = self
-                .backing
-                .with_chain(victim.sensor, |chain, env| chain.recycle(env, victim))
-                .flatten();
-            let added = self.backing.with_chain(owner.sensor, |chain, env| {
-                let added = chain.append(env, owner, sample, &mut spare);
-                give_back(env, spare);
+    fn add_in_new_sector(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
+        let owner = self.owner(sensor);
+        let recycles = self.backing.config().policy == FullPolicy::RecycleOldest;
+        let mut spare = None;
+        for attempts_left in (0..RECYCLE_ATTEMPTS).rev() {
+            let added = self.backing.with_chain(sensor, |chain, env| {
+                // Between two locks another producer may have opened a sector for this sensor.
+                let appended =
+                    if B::IS_SHARED { chain.append(env.slots(), sensor, sample) } else { Ok(None) };
+                let added = match appended {
+                    Ok(None) => new_sector(chain, env, owner, sample, &mut spare, recycles),
+                    appended => appended,
+                };
+                give_back(env, spare.take());
                 added
             });
             match added {
-                Some(Ok(seq)) => return Ok(seq),
-                Some(Err(Refusal::Error(error))) => return Err(error),
-                Some(Err(Refusal::NeedsSector)) => {}
+                Some(Ok(Some(seq))) => return Ok(seq),
+                Some(Ok(None)) => {}
+                Some(Err(error)) => return Err(error),
                 None => return Err(AppendError::UnknownSensor),
             }
+            // Nothing of its own to drop. The victim's chain is locked alone; the sector changes
+            // hands as a token. What is dropped is used: there is an attempt left for it.
+            if attempts_left == 0 || !recycles {
+                break;
+            }
+            let Some(victim) = self.richest() else {
+                // Sectors in another thread's hand are nobody's for a moment.
+                if self.backing.with_env(|env| env.pool(|pool| pool.state.in_hand())) == 0 {
+                    break;
+                }
+                core::hint::spin_loop();
+                continue;
+            };
+            let victim = self.owner(victim);
+            spare = self
+                .backing
+                .with_chain(victim.sensor, |chain, env| {
+                    let sector = chain.recycle(env, victim)?;
+                    env.pool(|mut pool| pool.take_in_hand(victim.sensor.0));
+                    Some(sector)
+                })
+                .flatten();
         }
-        self.backing.with_chain(owner.sensor, |chain, _| chain.count_refused());
+        self.backing.with_chain(sensor, |chain, _| chain.count_refused());
         Err(AppendError::Full)
+    }
+
+    /// The sensor that holds most sectors that could be dropped.
+    fn richest(&mut self) -> Option<Sensor> {
+        self.backing.with_env(|env| env.pool(|pool| pool.holders.richest())).map(Sensor)
     }
 
     /// The oldest unsent record, without any effect on the store.
@@ -286,6 +299,13 @@ impl<B: Backing> Store<B> {
         self.backing.read_chain(sensor, |chain, _| chain.pending()).ok_or(UnknownSensor)
     }
 
+    /// Whether `consume` would look for a batch: something is unsent and nothing pending.
+    pub fn is_ready(&self, sensor: Sensor) -> Result<bool, UnknownSensor> {
+        self.backing
+            .read_chain(sensor, |chain, _| chain.unsent() > 0 && chain.pending() == 0)
+            .ok_or(UnknownSensor)
+    }
+
     /// How many of the sensor's records the store holds: pending and unsent.
     pub fn retained(&self, sensor: Sensor) -> Result<u64, UnknownSensor> {
         Ok(self.stats(sensor)?.retained())
@@ -321,6 +341,11 @@ impl<B: Backing> Store<B> {
         self.backing.copy_losses(out)
     }
 
+    /// Records ever entered into the ledger: `ledger().records`, without its lock.
+    pub fn losses_recorded(&self) -> u64 {
+        self.backing.losses_recorded()
+    }
+
     /// What the ledger has seen, and how much of it it had to forget.
     pub fn ledger(&self) -> LedgerStats {
         self.backing.ledger_stats()
@@ -331,9 +356,15 @@ impl<B: Backing> Store<B> {
         self.backing.set_now_ms(now_ms);
     }
 
-    /// Refuses every add from now on. What is stored can still be consumed.
+    /// Refuses every add from now on. What is stored can still be consumed: when this returned, no
+    /// add that was under way on another thread will store anything any more, so that who drains
+    /// the store then has everything.
     pub fn shut_down(&mut self) {
         self.backing.set_closing();
+        for sensor in self.sensors() {
+            // An add asks under this lock. One that asked before is done when it is ours.
+            self.backing.with_chain(sensor, |_, _| ());
+        }
     }
 
     /// Walks every chain and the free list, and holds the counters, the record numbers, the pool's
@@ -348,9 +379,38 @@ impl<B: Backing> Store<B> {
     }
 }
 
+/// Adds the sample in a new sector of `chain`: in `spare`, else in a free one, else, if the policy is
+/// to recycle, in the chain's own oldest. `None`: there is no such sector.
+fn new_sector<'m>(
+    chain: &mut Chain,
+    env: &mut impl Env<'m>,
+    owner: Owner,
+    sample: Sample,
+    spare: &mut Option<Sector>,
+    recycles: bool,
+) -> Result<Option<u64>, AppendError> {
+    let slots = env.slots();
+    if env.is_closing() {
+        return Err(AppendError::ShuttingDown);
+    }
+    chain.may_open_sector(slots, owner)?;
+    let sector = if let Some(sector) = spare.take() {
+        env.pool(|mut pool| pool.hand_over(owner.sensor.0));
+        sector
+    } else if let Some(sector) = env.pool(|mut pool| pool.take(owner.sensor.0)) {
+        sector
+    } else {
+        // From a chain to the same chain: the pool's books stay as they are.
+        let own = if recycles { chain.recycle(env, owner) } else { None };
+        let Some(sector) = own else { return Ok(None) };
+        sector
+    };
+    Ok(Some(chain.append_in_new_sector(slots, owner, sample, sector)))
+}
+
 /// Returns a sector that was taken and not used.
 fn give_back<'m>(env: &mut impl Env<'m>, spare: Option<Sector>) {
     if let Some(sector) = spare {
-        env.pool(|mut pool| pool.give_back(sector));
+        env.pool(|mut pool| pool.give_back_from_hand(sector));
     }
 }

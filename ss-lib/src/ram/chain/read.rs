@@ -85,7 +85,7 @@ impl Chain {
         let mut from = self.head_record();
         for slot in self.walk(slots) {
             let view = self.view(slots, slot, owner);
-            let first = view.first_seq(self.next_seq);
+            let first = self.first_seq_of(slots, slot, owner);
             let held = first.saturating_add(u64::from(from))
                 ..first.saturating_add(u64::from(view.count()));
             if held.contains(&seq) {
