@@ -42,3 +42,8 @@ pub use error::{
 };
 pub use record::{BatchToken, ClockKind, DropCause, Kind, Loss, Record, Timestamp};
 pub use sensor::{Sensor, SensorConfig, SensorKey, SensorStats};
+
+/// The README's examples are tests.
+#[cfg(all(doctest, feature = "std", feature = "critical-section"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,1 +1,31 @@
-//! Scenarios.
+//! Scenarios: what sensors, uploader, network and clock do to a store, as data.
+//!
+//! A scenario is written in TOML (`text`, needs `std`) and compiles to a [`Description`] of integers
+//! only. One [`Driver`] runs it over virtual time against anything with an [`Engine`]'s face: on a
+//! host under an oracle (`oracle`), on a microcontroller alone. Both end with the same digest.
+
+mod description;
+mod driver;
+mod engine;
+mod heap;
+mod replies;
+mod sensors;
+mod shape;
+
+#[cfg(feature = "scenario")]
+pub mod expect;
+#[cfg(feature = "scenario")]
+pub mod oracle;
+#[cfg(feature = "scenario")]
+pub mod run;
+#[cfg(feature = "scenario")]
+pub mod text;
+
+pub use description::{
+    ClockStep, DURATION_MS_MAX, Description, Group, Outage, PPM, Pressure, SENSORS_MAX, Shape,
+    Uploader,
+};
+pub use driver::{Driver, DriverMemory, Given, Observer, Op, Summary, Unobserved};
+pub use engine::{Answer, Engine};
+pub use replies::Reply;
+pub use sensors::SensorRun;

@@ -1,0 +1,367 @@
+//! Runs a scenario on this machine: the store that its profile names, the driver, the oracle.
+
+use super::{
+    Driver, DriverMemory, Engine, Observer, Op, Reply, SensorRun, Summary,
+    expect::{Figure, Judged},
+    oracle::{Oracle, Terms, Violation},
+    sensors::members,
+    text::{Profile, Scenario},
+};
+use crate::{
+    Record, RegisterError, SensorStats,
+    ram::{
+        LedgerStats, PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store,
+        footprint_bytes,
+    },
+};
+
+/// Room for replies: one for a sensor's pending batch, and late and double ones beside it.
+const REPLIES_PER_SENSOR: usize = 4;
+
+/// Who watches a run: measures operations, shows progress, may end it.
+#[expect(unused_variables, reason = "a watch looks at what it wants to")]
+pub trait Watch {
+    /// An operation of the store begins.
+    fn begin(&mut self, op: Op) {}
+    /// It ended.
+    fn end(&mut self, op: Op) {}
+    /// Virtual time that has passed, in ms. Called about each 100 ms of it.
+    fn progress(&mut self, virtual_ms: u64) {}
+    /// Whether the run should end early.
+    fn is_cancelled(&mut self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every promise was kept and every expectation met.
+    Pass,
+    /// A promise was broken or an expectation missed.
+    Fail,
+    /// The watch ended the run; what was seen until then broke no promise.
+    Interrupted,
+}
+
+impl Verdict {
+    /// The verdict's word in reports and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A group's counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupFigures {
+    /// The group's name.
+    pub name: String,
+    /// Its number of sensors.
+    pub sensors: u32,
+    /// The sum of their counts.
+    pub stats: SensorStats,
+}
+
+/// RAM that a run took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RamFigures {
+    /// Bytes that the store owns, all of them taken when it is opened.
+    pub bytes_total: u64,
+    /// The part of them that was in use at the peak: all but sectors that were never needed.
+    pub bytes_peak: u64,
+    /// Bytes of one sector.
+    pub sector_bytes: u32,
+    /// The pool.
+    pub pool: PoolStats,
+}
+
+/// Every figure of a run but its timing: the same for every run of a seed, on every machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Over every delivered record and every counter.
+    pub digest: u64,
+    /// Virtual time that passed, in ms.
+    pub virtual_ms: u64,
+    /// The sum of all counts.
+    pub totals: SensorStats,
+    /// The same for each group.
+    pub groups: Vec<GroupFigures>,
+    /// RAM.
+    pub ram: RamFigures,
+    /// The loss ledger.
+    pub ledger: LedgerStats,
+    /// Records handed out, repeated deliveries included.
+    pub records_delivered: u64,
+    /// Deliveries of records that had been delivered before.
+    pub redelivered: u64,
+    /// Batches handed out.
+    pub batches: u64,
+    /// Answers that the store called stale.
+    pub stale_answers: u64,
+    /// The greatest age that a record reached before it was answered for good, or until the end, in
+    /// ms of virtual time.
+    pub oldest_age_ms: u64,
+}
+
+impl Figures {
+    /// One figure, of the whole run or of one group.
+    pub fn get(&self, group: Option<usize>, figure: Figure) -> u64 {
+        let stats = match group.and_then(|index| self.groups.get(index)) {
+            Some(group) => group.stats,
+            None => self.totals,
+        };
+        match figure {
+            Figure::Added => stats.added,
+            Figure::Refused => stats.refused,
+            Figure::Acked => stats.erased.saturating_sub(stats.rejected),
+            Figure::Rejected => stats.rejected,
+            Figure::Lost => stats.dropped(),
+            Figure::Recycled => stats.dropped_recycled,
+            Figure::Corrupt => stats.dropped_corrupt,
+            Figure::Pending => stats.pending,
+            Figure::Unsent => stats.unsent,
+            Figure::Redelivered => self.redelivered,
+            Figure::StaleAnswers => self.stale_answers,
+            Figure::LedgerEntries => self.ledger.entries,
+            Figure::OldestAge => self.oldest_age_ms,
+            Figure::Ram => self.ram.bytes_peak,
+            Figure::SectorsPeak => u64::from(self.ram.pool.sectors_peak),
+        }
+    }
+}
+
+/// A run and what is to be said of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The seed that was used.
+    pub seed: u64,
+    /// What was counted.
+    pub figures: Figures,
+    /// Each expectation with what was found. Empty if the run was ended early.
+    pub expectations: Vec<Judged>,
+    /// The first broken promise.
+    pub violation: Option<Violation>,
+}
+
+/// Runs `scenario` under the oracle. The error: the store has no place for its sensors, which
+/// loading the scenario has ruled out.
+pub fn run(scenario: &Scenario, watch: &mut impl Watch) -> Result<Outcome, RegisterError> {
+    match scenario.profile {
+        Profile::Stm32 => {
+            let mut store = Box::new(Stm32Store::open(scenario.store_config()));
+            let size = StoreSize {
+                bytes_total: size_of::<Stm32Store>() as u64,
+                sector_bytes: STM32_SECTOR_BYTES,
+            };
+            run_in(scenario, &mut *store, size, watch)
+        }
+        Profile::LinuxRam => {
+            let config = SharedConfig {
+                geometry: scenario.geometry,
+                sensors_max: scenario.sensors(),
+                losses_max: scenario.losses_max,
+                config: scenario.store_config(),
+            };
+            let size = StoreSize {
+                bytes_total: footprint_bytes(&config),
+                sector_bytes: scenario.geometry.sector_bytes(),
+            };
+            run_in(scenario, &mut Store::open_shared(config), size, watch)
+        }
+    }
+}
+
+/// What a store costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreSize {
+    /// Bytes that it owns.
+    pub bytes_total: u64,
+    /// Bytes of one of its sectors.
+    pub sector_bytes: u32,
+}
+
+/// Runs `scenario` in a store of the caller's, which is open, empty and as the scenario wants it.
+pub fn run_in<E: Engine>(
+    scenario: &Scenario,
+    engine: &mut E,
+    size: StoreSize,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RegisterError> {
+    let description = scenario.description();
+    let sensors = scenario.sensors() as usize;
+    let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
+    let mut observer = Watched {
+        oracle: Oracle::new(Terms {
+            epoch: scenario.store_config().epoch,
+            policy: scenario.store_config().policy,
+            sector_records_max: scenario.geometry.time_series_per_sector(),
+        }),
+        watch,
+        is_cancelled: false,
+    };
+    let (mut runs, mut due) = (vec![SensorRun::default(); sensors], vec![0; sensors]);
+    let (mut batch, mut peeked) =
+        (vec![Record::default(); batch_records], vec![Record::default(); batch_records]);
+    let mut replies = vec![Reply::default(); sensors * REPLIES_PER_SENSOR];
+    let memory = DriverMemory {
+        sensors: &mut runs,
+        due: &mut due,
+        replies: &mut replies,
+        batch: &mut batch,
+        peeked: &mut peeked,
+    };
+    let driver = Driver::new(&description, engine, &mut observer, memory)?;
+    let summary = driver.run();
+    let Watched { mut oracle, is_cancelled, .. } = observer;
+    let ram = ram_figures(engine.pool(), size);
+    let figures = figures(scenario, engine, &summary, &oracle, ram);
+    oracle.drain(summary.virtual_ms, engine);
+    let expectations: Vec<Judged> = if is_cancelled {
+        Vec::new()
+    } else {
+        scenario.expectations.iter().map(|expected| expected.judge(&figures)).collect()
+    };
+    let violation = oracle.into_violation();
+    let verdict = if violation.is_some() || expectations.iter().any(|judged| !judged.ok) {
+        Verdict::Fail
+    } else if is_cancelled {
+        Verdict::Interrupted
+    } else {
+        Verdict::Pass
+    };
+    Ok(Outcome { verdict, seed: description.seed, figures, expectations, violation })
+}
+
+fn ram_figures(pool: PoolStats, size: StoreSize) -> RamFigures {
+    let StoreSize { bytes_total, sector_bytes } = size;
+    let unused = u64::from(pool.sectors_total.saturating_sub(pool.sectors_peak));
+    let bytes_peak = bytes_total.saturating_sub(unused * u64::from(sector_bytes));
+    RamFigures { bytes_total, bytes_peak, sector_bytes, pool }
+}
+
+fn figures<E: Engine>(
+    scenario: &Scenario,
+    engine: &E,
+    summary: &Summary,
+    oracle: &Oracle,
+    ram: RamFigures,
+) -> Figures {
+    let description = scenario.description();
+    let mut groups: Vec<GroupFigures> = scenario
+        .group_names
+        .iter()
+        .zip(description.groups)
+        .map(|(name, group)| GroupFigures {
+            name: name.clone(),
+            sensors: group.count,
+            stats: SensorStats::default(),
+        })
+        .collect();
+    for (index, (group, _)) in (0..).zip(members(description.groups)) {
+        groups[group as usize].stats += engine.stats(crate::Sensor(index));
+    }
+    Figures {
+        digest: summary.digest,
+        virtual_ms: summary.virtual_ms,
+        totals: summary.totals,
+        groups,
+        ram,
+        ledger: engine.ledger(),
+        records_delivered: summary.records_delivered,
+        redelivered: oracle.redelivered(),
+        batches: summary.batches,
+        stale_answers: summary.stale_answers,
+        oldest_age_ms: oracle.oldest_age_ms(summary.virtual_ms),
+    }
+}
+
+/// The oracle and the watch, side by side. The watch measures; the oracle is outside of that.
+struct Watched<'a, W> {
+    oracle: Oracle,
+    watch: &'a mut W,
+    is_cancelled: bool,
+}
+
+impl<E: Engine, W: Watch> Observer<E> for Watched<'_, W> {
+    #[inline]
+    fn begin(&mut self, op: Op) {
+        self.watch.begin(op);
+    }
+
+    #[inline]
+    fn end(&mut self, op: Op) {
+        self.watch.end(op);
+    }
+
+    fn wants_end(&mut self, now_ms: u64) -> bool {
+        self.watch.progress(now_ms);
+        self.is_cancelled = self.watch.is_cancelled();
+        self.is_cancelled || Observer::<E>::wants_end(&mut self.oracle, now_ms)
+    }
+
+    fn registered(&mut self, sensor: crate::Sensor, config: crate::SensorConfig) {
+        Observer::<E>::registered(&mut self.oracle, sensor, config);
+    }
+
+    #[inline]
+    fn added(&mut self, now_ms: u64, given: super::Given, seq: u64) {
+        Observer::<E>::added(&mut self.oracle, now_ms, given, seq);
+    }
+
+    fn refused(
+        &mut self,
+        now_ms: u64,
+        given: super::Given,
+        error: crate::AppendError,
+        pool: PoolStats,
+    ) {
+        Observer::<E>::refused(&mut self.oracle, now_ms, given, error, pool);
+    }
+
+    #[inline]
+    fn asked(&mut self, now_ms: u64, sensor: crate::Sensor, is_ready: bool) {
+        Observer::<E>::asked(&mut self.oracle, now_ms, sensor, is_ready);
+    }
+
+    fn peeked(&mut self, now_ms: u64, sensor: crate::Sensor, records: &[Record]) {
+        Observer::<E>::peeked(&mut self.oracle, now_ms, sensor, records);
+    }
+
+    fn delivered(&mut self, now_ms: u64, token: crate::BatchToken, records: &[Record]) {
+        Observer::<E>::delivered(&mut self.oracle, now_ms, token, records);
+    }
+
+    fn nothing_delivered(&mut self, now_ms: u64, sensor: crate::Sensor) {
+        Observer::<E>::nothing_delivered(&mut self.oracle, now_ms, sensor);
+    }
+
+    fn answered(
+        &mut self,
+        now_ms: u64,
+        token: crate::BatchToken,
+        answer: super::Answer,
+        result: Result<(), crate::StaleBatch>,
+    ) {
+        Observer::<E>::answered(&mut self.oracle, now_ms, token, answer, result);
+    }
+
+    fn lost(&mut self, now_ms: u64, losses: &[crate::Loss]) {
+        Observer::<E>::lost(&mut self.oracle, now_ms, losses);
+    }
+
+    fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {
+        self.oracle.checkpoint(now_ms, engine);
+    }
+}
