@@ -1,0 +1,102 @@
+//! `ss`: stresses a store of sensor readings before it ships.
+//!
+//! Every command is a file of its own; here outcomes become exit codes.
+
+mod bench;
+mod completions;
+mod histogram;
+mod interrupt;
+mod meter;
+mod output;
+mod progress;
+mod report;
+mod simulate;
+mod text;
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use std::process::ExitCode;
+
+/// Stress a store-and-forward buffer of sensor readings
+#[derive(Debug, Parser)]
+#[command(
+    name = "ss",
+    version = env!("SS_VERSION"),
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Example:
+  ss simulate scenarios/quickstart.toml
+
+Exit codes:
+  0  fine
+  1  the answer is no: an expectation was missed, a promise broken, the run interrupted
+  2  wrong usage, or a scenario that cannot be read
+  3  the result could not be written";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Simulate(simulate::Arguments),
+    Bench(bench::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// What a command found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+}
+
+/// Why a command gave no answer.
+#[derive(Debug)]
+enum Failure {
+    /// It was asked wrongly, or of something that cannot be read.
+    Usage(String),
+    /// The answer could not be written.
+    Output(std::io::Error),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => match cli.command {
+            Command::Simulate(arguments) => simulate::run(&arguments),
+            Command::Bench(arguments) => bench::run(&arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
+        },
+        Err(error) if !error.use_stderr() => {
+            output::write_quietly(|| error.print()).map(|()| Answer::Yes)
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // The help is the message: it goes to standard error as it is.
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+        Err(error) => {
+            let text = error.render().to_string();
+            Err(Failure::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()))
+        }
+    };
+    match outcome {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(Failure::Usage(text)) => {
+            output::complain(&text);
+            ExitCode::from(2)
+        }
+        Err(Failure::Output(error)) => {
+            output::complain(&format!(
+                "the result could not be written ({error}): check where the output goes"
+            ));
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A progress line on standard error, on a terminal only.
+
+use crate::text;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// From one look of the line to the next.
+const REDRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// A run's progress over virtual time.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    duration_ms: u64,
+    drawn: Instant,
+}
+
+impl Progress {
+    /// A line for a run of `duration_ms`. `label` says which one it is, if there are several.
+    pub(crate) fn new(duration_ms: u64, label: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(duration_ms), ProgressDrawTarget::stderr());
+        let template = "{prefix}[{bar:30}] {percent:>3} %  {msg}  ETA {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(label.to_owned());
+        Self { bar, duration_ms, drawn: Instant::now() }
+    }
+
+    /// Called very often: draws seldom.
+    #[inline]
+    pub(crate) fn at(&mut self, virtual_ms: u64) {
+        let now = Instant::now();
+        if now - self.drawn >= REDRAW_EVERY {
+            self.drawn = now;
+            self.draw(virtual_ms);
+        }
+    }
+
+    #[cold]
+    fn draw(&self, virtual_ms: u64) {
+        // Whole seconds: milliseconds would flicker.
+        let whole = |ms: u64| text::duration(ms - ms % 1_000);
+        let (passed, wanted) = (whole(virtual_ms), text::duration(self.duration_ms));
+        self.bar.set_message(format!("{passed} of {wanted}"));
+        self.bar.set_position(virtual_ms);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

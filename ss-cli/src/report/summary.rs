@@ -1,0 +1,323 @@
+//! The report for a person: the verdict first, in one screen.
+
+use super::{Counts, Report};
+use crate::{
+    histogram::Latency,
+    output::{Style, printable},
+    text::{self, grouped, table},
+};
+use std::fmt::Write;
+
+/// Names of groups and expectations are shown up to this many characters.
+const NAME_CHARS_MAX: usize = 24;
+
+/// Missed expectations are named in the first line, if they are not more than this.
+const NAMED_MAX: usize = 2;
+
+const GREEN: &str = "1;32";
+const RED: &str = "1;31";
+const YELLOW: &str = "1;33";
+
+/// The summary, each line at most `style.columns` wide as long as no single figure needs more.
+pub(crate) fn summary(report: &Report, style: Style) -> String {
+    let mut out = verdict(report, style);
+    out.push('\n');
+    out += &records(report, style.columns);
+    out.push('\n');
+    out += &latency(report, style.columns);
+    out.push('\n');
+    out += &facts(report, style.columns);
+    if !report.expect.is_empty() {
+        out.push('\n');
+        out += &expectations(report, style.columns);
+    }
+    if report.verdict == "fail" {
+        let _ = write!(out, "\nRepeat it with:\n  {}\n", printable(&report.command));
+    }
+    out
+}
+
+fn verdict(report: &Report, style: Style) -> String {
+    let missed = report.expect.iter().filter(|expected| !expected.ok).count();
+    let wanted = report.expect.len();
+    let (colour, word) = match report.verdict {
+        "pass" => (GREEN, "PASS"),
+        "fail" => (RED, "FAIL"),
+        _ => (YELLOW, "INTERRUPTED"),
+    };
+    let why = if let Some(run) = report.repeat.first_differing() {
+        format!("the runs differ: run {run} gave another digest than run 1")
+    } else if report.violation.is_some() {
+        "a promise was broken".to_owned()
+    } else if report.verdict == "interrupted" {
+        let (passed, wanted) = (report.virtual_ms, report.duration_ms);
+        format!(
+            "ended after {} of {}; no promise was broken until then",
+            text::duration(passed),
+            text::duration(wanted)
+        )
+    } else if missed > 0 {
+        let all = report.expect.iter().filter(|expected| !expected.ok);
+        let all: Vec<_> = all.map(|it| text::short_name(&it.name, NAME_CHARS_MAX)).collect();
+        let named =
+            if missed > NAMED_MAX { String::new() } else { format!(": {}", all.join(", ")) };
+        format!("{missed} of {wanted} expectations missed{named}")
+    } else if wanted > 0 {
+        format!("every promise was kept, {wanted} of {wanted} expectations met")
+    } else {
+        "every promise was kept (the scenario states no expectations)".to_owned()
+    };
+    let mut out = String::new();
+    push_labelled(&mut out, &format!("{word}  "), &why, style.columns);
+    let mut out = out.replacen(word, &style.paint(colour, word), 1);
+    let name = text::short_name(&report.scenario, 40);
+    let _ = writeln!(out, "{name}, profile {}, seed {}", report.profile, report.seed);
+    if let Some(broken) = &report.violation {
+        let _ = write!(out, "\n{} broken at {}", broken.promise, text::duration(broken.virtual_ms));
+        if let Some(sensor) = &broken.sensor {
+            let _ = write!(out, ", sensor {sensor}");
+        }
+        if let Some(seq) = broken.seq {
+            let _ = write!(out, ", seq {}", grouped(seq));
+        }
+        out.push_str(":\n");
+        for line in wrapped(&printable(&broken.seen), style.columns.saturating_sub(2)) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+/// The text in lines of at most `columns`, broken at spaces where there are any.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(20);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut rest: Vec<char> = word.chars().collect();
+        loop {
+            let line = lines.last_mut().expect("there is a first line");
+            let used = line.chars().count();
+            if used > 0 && used + 1 + rest.len() > columns {
+                lines.push(String::new());
+                continue;
+            }
+            if used > 0 {
+                line.push(' ');
+            }
+            let fits = rest.len().min(columns);
+            line.extend(rest.drain(..fits));
+            if rest.is_empty() {
+                break;
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+fn records(report: &Report, columns: usize) -> String {
+    let row = |name: String, sensors: u64, counts: &Counts| {
+        let figures = [
+            counts.added,
+            counts.refused,
+            counts.acked,
+            counts.rejected,
+            counts.pending,
+            counts.unsent,
+            counts.dropped.recycled,
+            counts.dropped.corrupt,
+        ];
+        [name, grouped(sensors)].into_iter().chain(figures.map(grouped)).collect()
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut sensors = 0;
+    for group in &report.groups {
+        sensors += u64::from(group.sensors);
+        let name = text::short_name(&group.name, NAME_CHARS_MAX);
+        rows.push(row(name, group.sensors.into(), &group.counts));
+    }
+    rows.push(row("total".to_owned(), sensors, &report.records));
+    let header = [
+        "group",
+        "sensors",
+        "added",
+        "refused",
+        "delivered",
+        "rejected",
+        "pending",
+        "unsent",
+        "recycled",
+        "corrupt",
+    ];
+    table(&header, &rows, columns)
+}
+
+fn latency(report: &Report, columns: usize) -> String {
+    let figure = |ns: Option<u64>| ns.map_or("-".to_owned(), grouped);
+    let row = |name: &str, latency: &Latency| {
+        vec![
+            name.to_owned(),
+            grouped(latency.count),
+            figure(latency.p50),
+            figure(latency.p99),
+            figure(latency.p999),
+            figure(latency.max),
+            figure(latency.mean.map(text::whole)),
+        ]
+    };
+    let latencies = &report.latency_ns;
+    let rows = [
+        row("add", &latencies.add),
+        row("consume", &latencies.consume),
+        row("answer", &latencies.answer),
+    ];
+    let header = ["latency, ns", "measured", "p50", "p99", "p99.9", "max", "mean"];
+    let clock = &report.latency_clock;
+    let measured = match clock.sampled_every {
+        1 => "Every operation".to_owned(),
+        every => format!("Each {every}th operation"),
+    };
+    let note = format!(
+        "{measured} measured by {}; one reading costs {} ns, not subtracted.",
+        clock.name, clock.cost_ns
+    );
+    let mut out = table(&header, &rows, columns);
+    for line in wrapped(&note, columns) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// What is left to say, a line each.
+fn facts(report: &Report, columns: usize) -> String {
+    let wall_s = (report.wall_ms / 1_000.0).max(f64::MIN_POSITIVE);
+    #[expect(clippy::cast_precision_loss, reason = "speeds are rounded")]
+    let (virtual_s, added) = (report.virtual_ms as f64 / 1_000.0, report.records.added as f64);
+    let Report { ram, deliveries, ledger, records, .. } = report;
+    let lines = [
+        (
+            "time",
+            format!(
+                "{} virtual in {} wall{}: {} x real time, {} records/s",
+                text::duration(report.virtual_ms),
+                text::seconds(report.wall_ms),
+                if report.repeat.runs > 1 { " (median)" } else { "" },
+                text::ratio(virtual_s / wall_s),
+                text::ratio(added / wall_s)
+            ),
+        ),
+        (
+            "RAM",
+            format!(
+                "peak {} of {} ({} of {} B)",
+                text::kib(ram.bytes_peak),
+                text::kib(ram.bytes_total),
+                grouped(ram.bytes_peak),
+                grouped(ram.bytes_total)
+            ),
+        ),
+        (
+            "sectors",
+            format!(
+                "peak {} of {}, {} used at the end, {} B each",
+                grouped(ram.sectors_peak.into()),
+                grouped(ram.sectors_total.into()),
+                grouped(ram.sectors_used.into()),
+                grouped(ram.sector_bytes.into())
+            ),
+        ),
+        (
+            "lost",
+            format!(
+                "{} dropped ({} recycled, {} corrupt); {} adds refused",
+                grouped(records.dropped.recycled.saturating_add(records.dropped.corrupt)),
+                grouped(records.dropped.recycled),
+                grouped(records.dropped.corrupt),
+                grouped(records.refused)
+            ),
+        ),
+        (
+            "uploads",
+            format!(
+                "{} records in {} batches; {} redelivered, {} stale answers",
+                grouped(deliveries.records),
+                grouped(deliveries.batches),
+                grouped(deliveries.redelivered),
+                grouped(deliveries.stale_answers)
+            ),
+        ),
+        (
+            "ledger",
+            format!(
+                "{} entries of {} records, {} of them forgotten",
+                grouped(ledger.entries),
+                grouped(ledger.records),
+                grouped(ledger.forgotten)
+            ),
+        ),
+        ("oldest", format!("{} in the store at most", text::duration(report.oldest_age_ms))),
+        ("digest", report.digest.clone()),
+    ];
+    let mut out = String::new();
+    for (name, text) in lines {
+        push_fact(&mut out, name, &text, columns);
+    }
+    if report.repeat.runs > 1 {
+        push_fact(&mut out, "runs", &runs(report), columns);
+    }
+    out
+}
+
+fn push_fact(out: &mut String, name: &str, text: &str, columns: usize) {
+    push_labelled(out, &format!("{name:9}"), text, columns);
+}
+
+/// The text behind its label; further lines of it are indented as far.
+fn push_labelled(out: &mut String, label: &str, text: &str, columns: usize) {
+    let indent = label.chars().count();
+    let mut label = label;
+    for line in wrapped(text, columns.saturating_sub(indent)) {
+        let _ = writeln!(out, "{label:indent$}{line}");
+        label = "";
+    }
+}
+
+/// Each run of several with its time, and its digest unless all are equal.
+fn runs(report: &Report) -> String {
+    let repeat = &report.repeat;
+    if repeat.digests_equal {
+        let times: Vec<_> = repeat.wall_ms.iter().map(|&ms| text::seconds(ms)).collect();
+        return format!("{}, all of digest {}: {}", repeat.runs, report.digest, times.join(", "));
+    }
+    let runs: Vec<_> = repeat
+        .digests
+        .iter()
+        .zip(&repeat.wall_ms)
+        .enumerate()
+        .map(|(at, (digest, &wall_ms))| format!("{}: {digest} {}", at + 1, text::seconds(wall_ms)))
+        .collect();
+    format!("{}, digests differ: {}", repeat.runs, runs.join(", "))
+}
+
+fn expectations(report: &Report, columns: usize) -> String {
+    let of_digest = |name: &str| name == "digest";
+    let rows: Vec<_> = report
+        .expect
+        .iter()
+        .map(|expected| {
+            let figure = |text: &str| {
+                if of_digest(&expected.name) { text.to_owned() } else { text::grouped_within(text) }
+            };
+            let state = if expected.ok { "ok" } else { "MISSED" };
+            vec![
+                // The group's name is the file's: `groups.NAME.figure`.
+                text::short_name(&expected.name, 2 * NAME_CHARS_MAX),
+                figure(&expected.wanted),
+                figure(&expected.got),
+                state.to_owned(),
+            ]
+        })
+        .collect();
+    table(&["expected", "wanted", "got", ""], &rows, columns)
+}

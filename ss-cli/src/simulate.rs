@@ -1,0 +1,180 @@
+//! `ss simulate`: runs a scenario on this machine.
+
+use crate::{
+    Answer, Failure, interrupt,
+    meter::Meter,
+    output::{self, Style},
+    progress::Progress,
+    report::{self, Repeat, Report, summary::summary},
+    text::shell_word,
+};
+use clap::ValueEnum;
+use ss_lib::scenario::{
+    run::Verdict,
+    text::{Overrides, Profile, Scenario, duration_ms},
+};
+use std::{fmt::Write, path::PathBuf, time::Instant};
+
+/// Run a scenario on this machine and judge it
+///
+/// Sensors, uploader, network and clock do to a store what the scenario says, over virtual time. A
+/// judge that never looks into the store holds its every word against its own books.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
+pub(crate) struct Arguments {
+    /// The scenario: a TOML file
+    scenario: PathBuf,
+    /// The seed of every random choice, in place of the file's
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// The virtual time to run, in place of the file's: 90s, 1h, "2h 30m"
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    duration: Option<String>,
+    /// The kind of store, in place of the file's
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileName>,
+    /// Run so many times: all digests must be equal, the wall time is their median
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  ss simulate scenarios/quickstart.toml
+  ss simulate scenarios/quickstart.toml --seed 8 --duration 1h --json
+
+Exit code 0: every expectation was met. 1: one was missed, a promise was broken, the digests of
+--repeat differ, or Ctrl-C ended the run. 2: the scenario cannot be used. See --help for the JSON.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  ss simulate scenarios/quickstart.toml
+  ss simulate scenarios/quickstart.toml --seed 8 --duration 1h --json
+  ss simulate scenarios/stm32-full.toml --repeat 3
+
+Exit codes:
+  0  every expectation was met
+  1  one was missed, a promise was broken, digests of --repeat differ, or Ctrl-C ended the run
+  2  wrong usage, or a scenario that cannot be read or used
+
+Ctrl-C ends the run and prints what was seen until then; a second one ends at once.
+
+The JSON object (schema 1; keys may be added, never renamed):
+  verdict        pass, fail or interrupted
+  scenario, profile, seed, program (with its commit), command (repeats the run)
+  digest         16 hexadecimal digits over every delivered record and every counter
+  virtual_ms, duration_ms (virtual time that passed, and that was asked for), wall_ms
+  records        added = erased + pending + unsent + dropped.recycled + dropped.corrupt;
+                 erased = acked + rejected; refused adds are counted apart
+  groups[]       name, sensors, and the same counters
+  latency_ns     add, consume, answer: p50, p99, p999, max, mean, count; null if none was measured
+  latency_clock  name, cost_ns of one reading (part of every figure, not subtracted),
+                 sampled_every (1: every operation was measured)
+  ram            bytes_total, bytes_peak, sectors_total, sectors_peak, sectors_used (at the end),
+                 sector_bytes
+  deliveries     records, redelivered, batches, stale_answers
+  ledger         entries, records, forgotten
+  oldest_age_ms  the longest that a record was in the store, until answered for good or the end
+  expect[]       name, wanted, got, ok
+  violation      null, or promise, sensor, seq, virtual_ms, seen
+  repeat         runs, digests_equal, digests[], wall_ms[]; wall_ms above is their median";
+
+/// The profiles as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileName {
+    /// The microcontroller's: 32 KiB, 100 sensors
+    Stm32,
+    /// A gateway's, RAM only
+    LinuxRam,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Stm32 => Self::Stm32,
+            ProfileName::LinuxRam => Self::LinuxRam,
+        }
+    }
+}
+
+/// A duration as the scenario language takes it, and takes it again.
+fn parse_duration(text: &str) -> Result<String, String> {
+    match duration_ms(text)? {
+        0 => Err("a run of 0 ms shows nothing: give it 1ms or more".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    let overrides = Overrides {
+        seed: arguments.seed,
+        profile: arguments.profile.map(Profile::from),
+        duration: arguments.duration.clone(),
+    };
+    let scenario = Scenario::load(&arguments.scenario, &overrides)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    interrupt::listen();
+    let report = run_repeatedly(&scenario, arguments)?;
+    let answer = if report.verdict == Verdict::Pass.name() { Answer::Yes } else { Answer::No };
+    let text = if arguments.json {
+        let json = serde_json::to_string_pretty(&report);
+        json.map_err(|error| Failure::Output(error.into()))? + "\n"
+    } else {
+        summary(&report, Style::of_stdout())
+    };
+    output::print(&text, answer)
+}
+
+/// Runs the scenario as often as asked for, until a run fails, or until Ctrl-C. Reports the last run.
+fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, Failure> {
+    let mut repeat = Repeat::default();
+    loop {
+        let number = repeat.runs + 1;
+        let label = match arguments.repeat {
+            1 => String::new(),
+            runs => format!("run {number} of {runs} "),
+        };
+        let description = scenario.description();
+        let mut meter = Meter::new(&description, Progress::new(description.duration_ms, &label));
+        let started = Instant::now();
+        let outcome = ss_lib::scenario::run::run(scenario, &mut meter).map_err(|error| {
+            let file = arguments.scenario.display();
+            Failure::Usage(format!("{file}: the store refuses the scenario's sensors: {error}"))
+        })?;
+        let wall_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        let is_whole = outcome.verdict != Verdict::Interrupted;
+        if is_whole {
+            repeat.runs = number;
+            repeat.digests.push(report::digest(outcome.figures.digest));
+            repeat.wall_ms.push(wall_ms);
+        }
+        // A run that failed is the one to look at: those after it would say the same.
+        if outcome.verdict != Verdict::Pass || number == arguments.repeat {
+            let command = command(arguments, outcome.seed, &repeat);
+            let measured = meter.finish();
+            let mut report = Report::new(scenario, outcome, &measured, wall_ms, command);
+            report.repeated(repeat);
+            return Ok(report);
+        }
+    }
+}
+
+/// The shortest command that repeats what was seen.
+fn command(arguments: &Arguments, seed: u64, repeat: &Repeat) -> String {
+    let file = arguments.scenario.display().to_string();
+    let mut command = format!("ss simulate {} --seed {seed}", shell_word(&file));
+    if let Some(duration) = &arguments.duration {
+        let _ = write!(command, " --duration {}", shell_word(duration));
+    }
+    if let Some(profile) = arguments.profile {
+        let _ = write!(command, " --profile {}", Profile::from(profile).name());
+    }
+    if repeat.first_differing().is_some() {
+        let _ = write!(command, " --repeat {}", repeat.runs);
+    }
+    command
+}

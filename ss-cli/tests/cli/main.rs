@@ -1,0 +1,8 @@
+//! The real binary, as a user meets it: exit codes, messages, tables, JSON, signals, pipes.
+#![allow(clippy::unwrap_used, reason = "also the helpers of tests are tests")]
+
+mod help;
+mod reports;
+mod support;
+mod surroundings;
+mod usage;
