@@ -5,6 +5,7 @@
 
 use ss_lib::scenario::{
     Outage, Shape,
+    expect::{Bound, Expectation, Figure, Unit},
     text::{FILE_BYTES_MAX, Overrides, Profile, Scenario, ScenarioError},
 };
 use std::fs;
@@ -220,6 +221,45 @@ fn clock_steps_are_relative_or_to_a_time_of_day() {
     for lines in ["", "by = \"1s\"\nto = \"2026-01-01T00:00:00Z\"\n"] {
         let error = refused(&(minimal("") + "[[clock_step]]\nat = \"1s\"\n" + lines));
         assert!(error.contains("has either `by`"), "{error}");
+    }
+}
+
+#[test]
+fn every_figure_is_expected_under_its_own_name() {
+    let value = |figure: Figure| match figure.unit() {
+        Unit::Count => "7",
+        Unit::Millis => "\"7ms\"",
+        Unit::Bytes => "\"7B\"",
+    };
+    let expected =
+        |group, figure| [Expectation::Figure { group, figure, bound: Bound { min: 7, max: 7 } }];
+    for figure in Figure::ALL {
+        let line = format!("expect.{} = {}", figure.name(), value(figure));
+        assert_eq!(accepted(&minimal(&line)).expectations, expected(None, figure), "{line}");
+    }
+    for figure in Figure::OF_GROUP {
+        let line = format!("expect.groups.a.{} = {}", figure.name(), value(figure));
+        assert_eq!(accepted(&minimal(&line)).expectations, expected(Some(0), figure), "{line}");
+    }
+}
+
+#[test]
+fn what_never_happens_is_refused() {
+    for (table, expected) in [
+        ("[[outage]]\nat = \"1h\"\nfor = \"1s\"\n", "an outage at 3600000 ms never comes"),
+        ("[[clock_step]]\nat = \"2h\"\nby = \"1s\"\n", "a clock step at 7200000 ms never comes"),
+        ("[[pool_pressure]]\nat = \"2h\"\nfor = \"1s\"\nsectors = 1\n", "a pressure at 7200000 ms"),
+        (
+            "[[pool_pressure]]\nat = \"1s\"\nfor = \"0s\"\nsectors = 1\n",
+            "a pressure of 0 ms is none",
+        ),
+        (
+            "[uploader]\nevery = \"1s\"\nbatch = 1\nlatency = \"1s\"\nnack = \"0.00001%\"\n",
+            "below one part in a million",
+        ),
+    ] {
+        let error = refused(&(minimal("") + table));
+        assert!(error.contains(expected), "{error}");
     }
 }
 

@@ -17,7 +17,9 @@
 //! One batch is pending at a time. It never crosses a gap in the numbers, so that a token's
 //! (first seq, count) is its exact range.
 
+mod batch;
 mod damage;
+mod loss;
 mod read;
 
 pub use read::ChainFault;
@@ -28,10 +30,7 @@ use super::{
     sector::{Opening, Sample, SectorView},
     slots::{Position, Sector, Slot, Slots},
 };
-use crate::{
-    AppendError, BatchToken, ConsumeError, DropCause, Kind, Loss, Record, Sensor, SensorConfig,
-    SensorKey, SensorStats, StaleBatch,
-};
+use crate::{AppendError, Kind, Sensor, SensorConfig, SensorKey, SensorStats};
 
 /// The span of numbers above which a chain takes no new sector: less than 2^32 by the largest
 /// sector, so that no chain reaches 2^32.
@@ -288,141 +287,6 @@ impl Chain {
         self.count_added()
     }
 
-    /// Hands out up to `out.len()` unsent records as one batch. Corrupt sectors in front of them
-    /// are dropped into the ledger. `None`: nothing is unsent, or `out` is empty.
-    pub(crate) fn consume<'m>(
-        &mut self,
-        env: &mut impl Env<'m>,
-        owner: Owner,
-        out: &mut [Record],
-    ) -> Result<Option<BatchToken>, ConsumeError> {
-        if self.pending != 0 {
-            return Err(ConsumeError::BatchPending);
-        }
-        let slots = env.slots();
-        let limit = out.len().min(BATCH_RECORDS_MAX);
-        let out = &mut out[..limit];
-        if out.is_empty() {
-            return Ok(None);
-        }
-        while let Some(start) = self.unsent_start(slots) {
-            let gathered = self.gather(slots, owner, start, out);
-            if gathered.records == 0 {
-                self.drop_corrupt_front(env, owner);
-                continue;
-            }
-            env.pool(|mut pool| pool.holders.sub(owner.sensor.0, gathered.sectors));
-            self.pending = gathered.records as u16;
-            self.unsent -= u32::from(self.pending);
-            self.batch_end = gathered.end;
-            self.attempt = self.attempt.wrapping_add(1);
-            return Ok(Some(self.token(owner, out[0].seq)));
-        }
-        Ok(None)
-    }
-
-    fn token(&self, owner: Owner, first_seq: u64) -> BatchToken {
-        BatchToken {
-            first_seq,
-            sensor: owner.sensor,
-            epoch: owner.epoch,
-            count: self.pending,
-            attempt: self.attempt,
-        }
-    }
-
-    /// The token of the batch that is pending, for an uploader that lost it.
-    pub(crate) fn pending_token(&self, slots: Slots<'_>, owner: Owner) -> Option<BatchToken> {
-        if self.pending == 0 {
-            return None;
-        }
-        let first_seq = self
-            .first_seq_of(slots, self.first_slot()?, owner)
-            .saturating_add(u64::from(self.head_record()));
-        Some(self.token(owner, first_seq))
-    }
-
-    /// Whether `token` names the pending batch. Its first number stands only in the front sector:
-    /// if that rotted since, the attempt alone decides, so that a flipped bit cannot make a batch
-    /// unanswerable.
-    fn validate(
-        &self,
-        slots: Slots<'_>,
-        owner: Owner,
-        token: BatchToken,
-    ) -> Result<(), StaleBatch> {
-        let expected = self.pending_token(slots, owner).ok_or(StaleBatch)?;
-        if token == expected {
-            return Ok(());
-        }
-        let is_rotten =
-            self.first_slot().is_some_and(|slot| !self.view(slots, slot, owner).is_sound());
-        if is_rotten && token == (BatchToken { first_seq: token.first_seq, ..expected }) {
-            return Ok(());
-        }
-        Err(StaleBatch)
-    }
-
-    /// Erases the pending batch if `token` is its token.
-    pub(crate) fn ack<'m>(
-        &mut self,
-        env: &mut impl Env<'m>,
-        owner: Owner,
-        token: BatchToken,
-    ) -> Result<(), StaleBatch> {
-        self.validate(env.slots(), owner, token)?;
-        self.erase_pending(env, owner);
-        Ok(())
-    }
-
-    /// Erases the pending batch if `token` is its token, and enters it into the ledger: the cloud
-    /// will never take it.
-    pub(crate) fn reject<'m>(
-        &mut self,
-        env: &mut impl Env<'m>,
-        owner: Owner,
-        token: BatchToken,
-    ) -> Result<(), StaleBatch> {
-        self.validate(env.slots(), owner, token)?;
-        self.rejected = self.rejected.saturating_add(u32::from(token.count));
-        record_loss(env, owner, token.first_seq, token.count(), DropCause::Rejected);
-        self.erase_pending(env, owner);
-        Ok(())
-    }
-
-    /// Returns the pending batch to unsent if `token` is its token.
-    pub(crate) fn nack<'m>(
-        &mut self,
-        env: &mut impl Env<'m>,
-        owner: Owner,
-        token: BatchToken,
-    ) -> Result<(), StaleBatch> {
-        self.validate(env.slots(), owner, token)?;
-        let end = self.batch_end.slot();
-        let before_end = self.walk(env.slots()).take_while(|&slot| slot != end).count();
-        env.pool(|mut pool| pool.holders.add(owner.sensor.0, before_end as u32 + 1));
-        self.unsent += u32::from(self.pending);
-        self.pending = 0;
-        Ok(())
-    }
-
-    /// Gives back every sector in front of `batch_end`, and its own if nothing is left in it.
-    fn erase_pending<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
-        let slots = env.slots();
-        let end = self.batch_end;
-        while self.first_slot().is_some_and(|slot| slot != end.slot()) {
-            self.give_back_first(env);
-        }
-        if end.record() >= slots.count(end.slot()) {
-            self.give_back_first(env);
-        } else {
-            self.set_head_record(end.record());
-            // The sector holds no pending record any more.
-            env.pool(|mut pool| pool.holders.add(owner.sensor.0, 1));
-        }
-        self.pending = 0;
-    }
-
     fn give_back_first<'m>(&mut self, env: &mut impl Env<'m>) {
         if let Some(sector) = self.unlink_first(env.slots()) {
             env.pool(|mut pool| pool.give_back(sector));
@@ -436,72 +300,11 @@ impl Chain {
         Some(sector)
     }
 
-    /// Drops the oldest sector that holds no pending record, and hands it to the caller, who tells
-    /// the pool where it goes. `None` if every sector holds some.
-    pub(crate) fn recycle<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) -> Option<Sector> {
-        let slots = env.slots();
-        let behind = if self.pending == 0 { None } else { Some(self.batch_end.slot()) };
-        let victim = match behind {
-            None => self.first_slot()?,
-            Some(end) => slots.next(end)?,
-        };
-        let from = if behind.is_none() { self.head_record() } else { 0 };
-        let first_seq = self.first_seq_of(slots, victim, owner).saturating_add(u64::from(from));
-        let count = slots.count(victim) - from;
-        record_loss(env, owner, first_seq, count, DropCause::Recycled);
-        self.dropped_recycled.add(u64::from(count));
-        self.unsent -= count;
-
-        let Some(end) = behind else { return self.unlink_first(slots) };
-        let sector = slots.take_next(end)?;
-        if let Some(next) = slots.take_next(victim) {
-            slots.put_next(end, next);
-        } else {
-            self.tail_and_head_record = Position::new(end, self.head_record());
-            self.flags |= TAIL_SEALED;
-        }
-        Some(sector)
-    }
-
-    /// Drops the first sector, whose checksum does not match. How many records it held is known
-    /// from outside of it; which, see `damage`.
-    fn drop_corrupt_front<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
-        let slots = env.slots();
-        let Some(slot) = self.first_slot() else { return };
-        let first_seq = self.first_seq_by_checksum(slots, slot, owner);
-        let from = self.head_record();
-        let count = slots.count(slot).saturating_sub(from).min(self.unsent);
-        record_loss(
-            env,
-            owner,
-            first_seq.saturating_add(u64::from(from)),
-            count,
-            DropCause::Corrupt,
-        );
-        self.dropped_corrupt = self.dropped_corrupt.saturating_add(count);
-        self.unsent -= count;
-        env.pool(|mut pool| pool.holders.sub(owner.sensor.0, 1));
-        self.give_back_first(env);
-    }
-
     /// The addresses of the chain's sectors, first to last. Bounded by the pool's size.
     fn walk<'m>(&self, slots: Slots<'m>) -> impl Iterator<Item = Slot> + use<'m> {
         core::iter::successors(self.first_slot(), move |&slot| slots.next(slot))
             .take(slots.sectors() as usize + 1)
     }
-}
-
-fn record_loss<'m>(
-    env: &mut impl Env<'m>,
-    owner: Owner,
-    first_seq: u64,
-    count: u32,
-    cause: DropCause,
-) {
-    let Owner { sensor, now_ms, .. } = owner;
-    env.ledger(|mut ledger| {
-        ledger.record(Loss { first_seq, at_ms: now_ms, count, sensor, cause });
-    });
 }
 
 #[cfg(test)]
