@@ -60,6 +60,7 @@ pub trait Memory {
     /// `ledger_stats().records`, cheap enough to be asked after every operation.
     fn losses_recorded(&self) -> u64;
     fn copy_losses(&self, out: &mut [Loss]) -> usize;
+    fn last_loss(&self) -> Option<Loss>;
     /// Stops everything else and walks all of it.
     fn check(&mut self) -> Result<(), Fault>;
 }

@@ -250,6 +250,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         self.ledger.records()
     }
 
+    fn last_loss(&self) -> Option<Loss> {
+        self.ledger.last(&self.ring)
+    }
+
     fn copy_losses(&self, out: &mut [Loss]) -> usize {
         self.ledger.copy_newest(&self.ring, out)
     }

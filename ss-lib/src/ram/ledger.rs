@@ -18,10 +18,12 @@ pub(crate) struct LedgerState {
     /// The place of the next entry: what `entries` modulo the ring is, without the division of
     /// 64 bits that costs a microcontroller hundreds of instructions.
     next: u32,
+    /// The place of the entry that was last made or extended.
+    last: u32,
 }
 
 impl LedgerState {
-    pub(crate) const EMPTY: Self = Self { entries: 0, records: 0, forgotten: 0, next: 0 };
+    pub(crate) const EMPTY: Self = Self { entries: 0, records: 0, forgotten: 0, next: 0, last: 0 };
 
     /// Records ever entered.
     pub(crate) const fn records(&self) -> u64 {
@@ -37,6 +39,11 @@ impl LedgerState {
             *place = ring[at];
         }
         copied
+    }
+
+    /// The entry that was last made or extended.
+    pub(crate) fn last(&self, ring: &[Loss]) -> Option<Loss> {
+        ring.get(self.last as usize).copied().filter(|entry| entry.count > 0)
     }
 
     /// Entries that are still in the ring.
@@ -87,13 +94,14 @@ impl Ledger<'_> {
         self.state.records += u64::from(loss.count);
         let places = self.ring.len();
         let kept = self.state.kept(self.ring);
-        if let Some(entry) = self.newest_of(loss.sensor, kept)
+        if let Some((at, entry)) = self.newest_of(loss.sensor, kept)
             && entry.cause == loss.cause
             && entry.end_seq() == loss.first_seq
             && let Some(count) = entry.count.checked_add(loss.count)
         {
             entry.count = count;
             entry.at_ms = loss.at_ms;
+            self.state.last = at;
             return;
         }
         if let Some(newest) = self.newest.get_mut(loss.sensor.index()) {
@@ -107,13 +115,14 @@ impl Ledger<'_> {
             self.state.forgotten += u64::from(entry.count);
         }
         *entry = loss;
+        self.state.last = self.state.next;
         self.state.entries += 1;
         self.state.next =
             if self.state.next as usize + 1 == places { 0 } else { self.state.next + 1 };
     }
 
     /// The sensor's newest entry, if it is known and still in the ring.
-    fn newest_of(&mut self, sensor: Sensor, kept: usize) -> Option<&mut Loss> {
+    fn newest_of(&mut self, sensor: Sensor, kept: usize) -> Option<(u32, &mut Loss)> {
         let places = self.ring.len();
         let at = if let Some(&newest) = self.newest.get(sensor.index()) {
             newest as usize
@@ -126,7 +135,8 @@ impl Ledger<'_> {
             at
         };
         // A place that was given to another sensor since, or was never used, names another one.
-        self.ring.get_mut(at).filter(|entry| entry.sensor == sensor && entry.count > 0)
+        let entry = self.ring.get_mut(at)?;
+        (entry.sensor == sensor && entry.count > 0).then_some((at as u32, entry))
     }
 }
 

@@ -283,6 +283,11 @@ impl Memory for Shared {
         self.0.losses_recorded.load(Relaxed)
     }
 
+    fn last_loss(&self) -> Option<Loss> {
+        let ledger = enter(&self.0.ledger);
+        ledger.state.last(&ledger.ring)
+    }
+
     fn copy_losses(&self, out: &mut [Loss]) -> usize {
         let ledger = enter(&self.0.ledger);
         ledger.state.copy_newest(&ledger.ring, out)

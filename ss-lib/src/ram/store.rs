@@ -341,6 +341,11 @@ impl<B: Backing> Store<B> {
         self.backing.copy_losses(out)
     }
 
+    /// The ledger's entry that was last made or extended.
+    pub fn last_loss(&self) -> Option<Loss> {
+        self.backing.last_loss()
+    }
+
     /// Records ever entered into the ledger: `ledger().records`, without its lock.
     pub fn losses_recorded(&self) -> u64 {
         self.backing.losses_recorded()

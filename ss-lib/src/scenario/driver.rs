@@ -74,7 +74,7 @@ pub trait Observer<E: Engine> {
         result: Result<(), StaleBatch>,
     ) {
     }
-    /// The ledger changed: its newest entries, oldest of them first.
+    /// The ledger changed: its newest entries, oldest of them first, and the one that changed last.
     fn lost(&mut self, now_ms: u64, losses: &[Loss]) {}
     /// A moment to look at the whole store: each virtual minute and at the end.
     fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {}
@@ -299,8 +299,13 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
         let recorded = self.engine.losses_recorded();
         if recorded != self.losses_seen {
             self.losses_seen = recorded;
-            let mut losses = [Loss::NONE; LOSSES_SHOWN];
-            let shown = self.engine.losses(&mut losses);
+            let mut losses = [Loss::NONE; LOSSES_SHOWN + 1];
+            let mut shown = self.engine.losses(&mut losses[..LOSSES_SHOWN]);
+            // An entry that was extended need not be among the newest.
+            if let Some(last) = self.engine.last_loss() {
+                losses[shown] = last;
+                shown += 1;
+            }
             self.observer.lost(now_ms, &losses[..shown]);
         }
     }

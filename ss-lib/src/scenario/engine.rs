@@ -41,6 +41,8 @@ pub trait Engine {
     fn is_ready(&self, sensor: Sensor) -> bool;
     /// The newest entries of the loss ledger.
     fn losses(&self, out: &mut [Loss]) -> usize;
+    /// The ledger's entry that was last made or extended.
+    fn last_loss(&self) -> Option<Loss>;
     /// Records ever entered into the loss ledger. Cheap: asked after every operation.
     fn losses_recorded(&self) -> u64;
     /// What the loss ledger has seen.
@@ -100,6 +102,10 @@ impl<B: Backing> Engine for Store<B> {
 
     fn losses(&self, out: &mut [Loss]) -> usize {
         Store::losses(self, out)
+    }
+
+    fn last_loss(&self) -> Option<Loss> {
+        Store::last_loss(self)
     }
 
     fn losses_recorded(&self) -> u64 {
