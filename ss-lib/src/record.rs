@@ -108,11 +108,16 @@ pub enum DropCause {
     /// The uploader rejected the batch: the cloud will never take it. These records also count as
     /// erased (they were handed out and answered), not as dropped.
     Rejected,
+    /// The sensor held more on disk than its quota allows.
+    Quota,
+    /// The store reached its limit on disk, and this sensor held most there.
+    DiskMax,
 }
 
 impl DropCause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 3] = [Self::Recycled, Self::Corrupt, Self::Rejected];
+    pub const ALL: [Self; 5] =
+        [Self::Recycled, Self::Corrupt, Self::Rejected, Self::Quota, Self::DiskMax];
 
     /// The cause's word in reports and JSON.
     pub const fn name(self) -> &'static str {
@@ -120,6 +125,8 @@ impl DropCause {
             Self::Recycled => "recycled",
             Self::Corrupt => "corrupt",
             Self::Rejected => "rejected",
+            Self::Quota => "quota",
+            Self::DiskMax => "disk-max",
         }
     }
 }

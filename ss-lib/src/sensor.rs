@@ -63,7 +63,7 @@ impl SensorConfig {
 
 /// One sensor's counts, in records, over its whole life: those before its `first_seq` count as added
 /// and erased. A sensor's counts always satisfy
-/// `added = erased + pending + unsent + dropped_recycled + dropped_corrupt`.
+/// `added = erased + pending + unsent + dropped()`, the sum over every cause.
 ///
 /// A chain keeps them in few bytes: `refused` and `dropped_recycled` count to 2^40 (34 years at 1 kHz),
 /// `rejected` and `dropped_corrupt` to 2^32, and then stand still. Sums of sensors saturate at 2^64.
@@ -83,8 +83,12 @@ pub struct SensorStats {
     pub unsent: u64,
     /// Dropped to make room (`recycle-oldest`).
     pub dropped_recycled: u64,
-    /// Dropped because their sector's checksum did not match.
+    /// Dropped because the checksum of the sector or page that held them did not match.
     pub dropped_corrupt: u64,
+    /// Dropped because the sensor held more on disk than its quota (gateways only).
+    pub dropped_quota: u64,
+    /// Dropped because the store reached its limit on disk (gateways only).
+    pub dropped_disk_max: u64,
 }
 
 impl SensorStats {
@@ -95,7 +99,10 @@ impl SensorStats {
 
     /// Records dropped for any cause.
     pub const fn dropped(&self) -> u64 {
-        self.dropped_recycled.saturating_add(self.dropped_corrupt)
+        self.dropped_recycled
+            .saturating_add(self.dropped_corrupt)
+            .saturating_add(self.dropped_quota)
+            .saturating_add(self.dropped_disk_max)
     }
 
     /// Whether the equation of conservation holds.
@@ -105,7 +112,9 @@ impl SensorStats {
             + self.pending as u128
             + self.unsent as u128
             + self.dropped_recycled as u128
-            + self.dropped_corrupt as u128;
+            + self.dropped_corrupt as u128
+            + self.dropped_quota as u128
+            + self.dropped_disk_max as u128;
         self.added as u128 == accounted
     }
 }
@@ -122,5 +131,7 @@ impl core::ops::AddAssign for SensorStats {
         add(&mut self.unsent, other.unsent);
         add(&mut self.dropped_recycled, other.dropped_recycled);
         add(&mut self.dropped_corrupt, other.dropped_corrupt);
+        add(&mut self.dropped_quota, other.dropped_quota);
+        add(&mut self.dropped_disk_max, other.dropped_disk_max);
     }
 }

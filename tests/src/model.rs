@@ -156,6 +156,7 @@ impl SensorModel {
             unsent: self.unsent() as u64,
             dropped_recycled: self.recycled,
             dropped_corrupt: self.corrupt,
+            ..SensorStats::default()
         }
     }
 }

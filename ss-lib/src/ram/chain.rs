@@ -176,6 +176,7 @@ impl Chain {
             unsent: u64::from(self.unsent),
             dropped_recycled: self.dropped_recycled.get(),
             dropped_corrupt: u64::from(self.dropped_corrupt),
+            ..SensorStats::default()
         }
     }
 

@@ -103,7 +103,7 @@ impl Book {
             pending: self.pending_count() as u64,
             unsent: self.unsent_count() as u64,
             dropped_recycled: self.recycled,
-            dropped_corrupt: 0,
+            ..SensorStats::default()
         }
     }
 
