@@ -28,6 +28,8 @@
 #![forbid(unsafe_code)]
 
 mod checksum;
+#[cfg(feature = "std")]
+pub mod disk;
 mod error;
 pub mod ram;
 mod record;

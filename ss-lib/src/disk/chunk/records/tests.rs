@@ -1,0 +1,145 @@
+use super::{Form, RunCoder, RunHeader};
+use crate::{
+    ClockKind, Record,
+    disk::{
+        chunk::Chunk,
+        page::{PAGE_BYTES, PageBuilder, PageInfo, PageView, SegmentSeed},
+    },
+};
+
+const INFO: PageInfo = PageInfo { lsn: 9, durable_lsn: 7, base_ms: 1_767_225_600_000, epoch: 3 };
+
+fn header(form: Form) -> RunHeader {
+    RunHeader {
+        key: 0x02_0000_01F4,
+        first_seq: 1_000,
+        base_ms: INFO.base_ms + 417,
+        skip: 0,
+        epoch: 3,
+        period_ms: if form == Form::Grid { 1_000 } else { 0 },
+        form,
+        clock: if form == Form::Event { ClockKind::Caller } else { ClockKind::Utc },
+    }
+}
+
+fn page(fill: impl FnOnce(&mut PageBuilder<'_>)) -> Box<[u8; PAGE_BYTES]> {
+    let mut bytes = Box::new([0xEE; PAGE_BYTES]);
+    let mut builder = PageBuilder::begin(&mut *bytes, INFO);
+    fill(&mut builder);
+    builder.seal(SegmentSeed::new(&[7; 16], 1, 0), 5);
+    bytes
+}
+
+fn records_of(bytes: &[u8; PAGE_BYTES]) -> Vec<Record> {
+    let view = PageView::check(bytes, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
+    assert!(view.is_whole());
+    let mut all = Vec::new();
+    for chunk in view.chunks() {
+        let Ok(Chunk::Records(chunk)) = chunk else { panic!("only records were written") };
+        let mut out = vec![Record::default(); chunk.count as usize];
+        assert_eq!(chunk.copy_records(chunk.header.first_seq, &mut out), out.len());
+        all.extend(out);
+    }
+    all
+}
+
+#[test]
+fn two_events_of_one_of_many_sensors_take_24_bytes() {
+    let mut room = (0, 0);
+    page(|page| {
+        page.push_records(&header(Form::Event), &[0; 16]);
+        room.0 = page.room();
+        let next = RunHeader { key: header(Form::Event).key + 1, ..header(Form::Event) };
+        page.push_records(&next, &[0; 16]);
+        room.1 = page.room();
+    });
+    assert_eq!(room.0 - room.1, 24);
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_cut_and_goes_on_in_the_next_page() {
+    for form in [Form::Grid, Form::Stamped, Form::Event] {
+        let bytes: Vec<u8> = (0..form.record_bytes() * 3_000).map(|n| n as u8).collect();
+        let (mut run, mut rest) = (header(form), &bytes[..]);
+        let mut seen = Vec::new();
+        while !rest.is_empty() {
+            let mut pushed = 0;
+            let page = page(|page| {
+                pushed = page.push_records(&run, rest);
+                let is_cut = pushed * form.record_bytes() < rest.len();
+                let more =
+                    if is_cut { page.push_records(&run, &rest[..form.record_bytes()]) } else { 0 };
+                assert_eq!(more, 0, "a page that cut a run has room for another record");
+            });
+            assert!(pushed > 0);
+            rest = &rest[pushed * form.record_bytes()..];
+            run = run.from_record(pushed as u32);
+            seen.extend(records_of(&page));
+        }
+        assert_eq!(seen.len(), 3_000);
+        for (index, record) in seen.iter().enumerate() {
+            assert_eq!((record.seq, record.epoch), (1_000 + index as u64, 3));
+            if form == Form::Grid {
+                assert_eq!(record.time_ms, INFO.base_ms + 417 + 1_000 * index as u64);
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_that_are_off_the_grid_keep_their_times() {
+    let payload: Vec<u8> = (0..12_u32).flat_map(u32::to_le_bytes).collect();
+    let page = page(|page| {
+        let mut codes = [0; 32];
+        let mut runs = RunCoder::new(&mut codes);
+        assert!(runs.push(4, -30));
+        assert!(runs.push(8, 5));
+        let len = runs.len();
+        let coding = runs.finish().to_vec();
+        assert_eq!(coding.len(), len);
+        assert_eq!(page.push_runs(&header(Form::Grid), &coding, &payload), 12);
+    });
+    let times: Vec<u64> =
+        records_of(&page).iter().map(|record| record.time_ms - INFO.base_ms - 417).collect();
+    let grid = |index: u64, off: i64| (index * 1_000).wrapping_add_signed(off);
+    let wanted: Vec<u64> = (0..12)
+        .map(|index| {
+            grid(
+                index,
+                if index < 4 {
+                    0
+                } else if index < 8 {
+                    -30
+                } else {
+                    -25
+                },
+            )
+        })
+        .collect();
+    assert_eq!(times, wanted);
+}
+
+#[test]
+fn what_is_skipped_and_another_epoch_come_back() {
+    let run = RunHeader { skip: 77, epoch: 1, ..header(Form::Stamped) };
+    let page = page(|page| {
+        assert_eq!(page.push_records(&run, &[1; 8]), 1);
+    });
+    let view = PageView::check(&page, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
+    let Some(Chunk::Records(chunk)) = view.first_chunk() else { panic!("records") };
+    assert_eq!((chunk.header, view.info), (run, INFO));
+}
+
+#[test]
+fn a_page_passes_nowhere_but_in_its_place() {
+    let page = page(|_| ());
+    let seeds = [
+        (SegmentSeed::new(&[8; 16], 1, 0), 5),
+        (SegmentSeed::new(&[7; 16], 2, 0), 5),
+        (SegmentSeed::new(&[7; 16], 1, 1), 5),
+        (SegmentSeed::new(&[7; 16], 1, 0), 6),
+    ];
+    for (seed, number) in seeds {
+        assert!(PageView::check(&page, seed, number).is_err());
+    }
+}
