@@ -44,6 +44,8 @@ operation_error! {
         UnknownSensor => "no such sensor in this store",
         /// The sensor's last batch is neither acked, nacked nor rejected.
         BatchPending => "the sensor's last batch is still pending",
+        /// The disk could not be read. The records stay where they are; try again.
+        Unreadable => "the disk could not be read",
     }
 }
 

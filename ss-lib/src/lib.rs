@@ -31,6 +31,8 @@ mod checksum;
 #[cfg(feature = "std")]
 pub mod disk;
 mod error;
+#[cfg(feature = "std")]
+pub mod gateway;
 pub mod ram;
 mod record;
 #[cfg(feature = "driver")]

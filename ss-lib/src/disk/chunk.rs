@@ -12,9 +12,11 @@ mod control;
 mod index;
 mod records;
 
-pub(crate) use control::{ClockChunk, Footer, Head, LossChunk, SensorChunk};
+pub(crate) use control::{
+    ClockChunk, Footer, FooterFields, Head, LifeCounts, LossChunk, SensorChunk,
+};
 pub(crate) use index::IndexChunk;
-pub(crate) use records::{Form, RecordsChunk, RunHeader};
+pub(crate) use records::{Form, RecordsChunk, RunCoder, RunHeader};
 
 use super::{page::PageInfo, varint::Decoder};
 use crate::SensorKey;

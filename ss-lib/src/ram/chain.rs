@@ -21,8 +21,14 @@ mod batch;
 mod damage;
 mod loss;
 mod read;
+#[cfg(feature = "std")]
+mod spill;
 
+#[cfg(feature = "std")]
+pub(crate) use loss::record_loss;
 pub use read::ChainFault;
+#[cfg(feature = "std")]
+pub(crate) use spill::{Retired, Run, Visit};
 
 use super::{
     Env,

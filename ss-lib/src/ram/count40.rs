@@ -1,6 +1,6 @@
 //! A counter of 40 bits in 5 B: 34 years at 1 kHz. It stops at its maximum instead of wrapping.
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Count40([u8; 5]);
 
 impl Count40 {

@@ -135,7 +135,7 @@ impl<'m> Env<'m> for InlineEnv<'m> {
 
     #[inline]
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
-        f(Ledger { ring: self.ring, newest: &mut [], state: self.ledger })
+        f(Ledger { ring: self.ring, newest: &mut [], unsaved: &mut [], state: self.ledger })
     }
 }
 

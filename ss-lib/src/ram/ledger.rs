@@ -64,6 +64,9 @@ pub struct Ledger<'a> {
     /// For each sensor the place of its newest entry, so that however many sensors lose by turns,
     /// each continues its own. Empty where there is no room for it.
     pub(crate) newest: &'a mut [u32],
+    /// For each entry whether it was made or extended since it was last saved elsewhere. Empty where
+    /// there is nowhere to save it.
+    pub(crate) unsaved: &'a mut [bool],
     pub(crate) state: &'a mut LedgerState,
 }
 
@@ -83,6 +86,7 @@ impl Ledger<'_> {
         *self.state = LedgerState::EMPTY;
         self.ring.fill(Loss::NONE);
         self.newest.fill(0);
+        self.unsaved.fill(false);
     }
 
     /// Enters a loss: into the entry that it continues if that is among the newest, else into a
@@ -102,6 +106,7 @@ impl Ledger<'_> {
             entry.count = count;
             entry.at_ms = loss.at_ms;
             self.state.last = at;
+            self.mark_unsaved(at);
             return;
         }
         if let Some(newest) = self.newest.get_mut(loss.sensor.index()) {
@@ -115,10 +120,61 @@ impl Ledger<'_> {
             self.state.forgotten += u64::from(entry.count);
         }
         *entry = loss;
+        self.mark_unsaved(self.state.next);
         self.state.last = self.state.next;
         self.state.entries += 1;
         self.state.next =
             if self.state.next as usize + 1 == places { 0 } else { self.state.next + 1 };
+    }
+
+    fn mark_unsaved(&mut self, at: u32) {
+        if let Some(unsaved) = self.unsaved.get_mut(at as usize) {
+            *unsaved = true;
+        }
+    }
+
+    /// Copies entries from place `at` on that were not saved yet into `out`, and takes them for saved.
+    /// Returns how many, and the place to go on from.
+    #[cfg(feature = "std")]
+    pub(crate) fn take_unsaved(&mut self, mut at: usize, out: &mut [Loss]) -> (usize, usize) {
+        let mut taken = 0;
+        while at < self.ring.len() && taken < out.len() {
+            if core::mem::take(&mut self.unsaved[at]) {
+                out[taken] = self.ring[at];
+                taken += 1;
+            }
+            at += 1;
+        }
+        (taken, at)
+    }
+
+    /// Copies entries from place `at` on, whether saved or not, into `out`. Returns how many, and the
+    /// place to go on from.
+    #[cfg(feature = "std")]
+    pub(crate) fn copy_from(&self, mut at: usize, out: &mut [Loss]) -> (usize, usize) {
+        let mut copied = 0;
+        while at < self.ring.len() && copied < out.len() {
+            if self.ring[at].count > 0 {
+                out[copied] = self.ring[at];
+                copied += 1;
+            }
+            at += 1;
+        }
+        (copied, at)
+    }
+
+    /// Saving failed: every entry is unsaved.
+    #[cfg(feature = "std")]
+    pub(crate) fn mark_all_unsaved(&mut self) {
+        for (unsaved, entry) in self.unsaved.iter_mut().zip(&*self.ring) {
+            *unsaved = entry.count > 0;
+        }
+    }
+
+    /// Every entry is saved.
+    #[cfg(feature = "std")]
+    pub(crate) fn mark_all_saved(&mut self) {
+        self.unsaved.fill(false);
     }
 
     /// The sensor's newest entry, if it is known and still in the ring.
@@ -164,7 +220,8 @@ mod tests {
     fn neighbouring_ranges_become_one_entry_even_when_sensors_lose_by_turns() {
         let mut ring = [Loss::NONE; 4];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
         for turn in 0..10 {
             ledger.record(loss(1, turn * 60, 60));
             ledger.record(loss(2, turn * 30, 30));
@@ -181,7 +238,8 @@ mod tests {
         let mut ring = [Loss::NONE; 50];
         let mut newest = [0; 50];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, newest: &mut newest, state: &mut state };
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         for turn in 0..20 {
             for sensor in 0..50 {
                 ledger.record(loss(sensor, turn * 4, 4));
@@ -197,7 +255,8 @@ mod tests {
     fn a_full_ring_forgets_the_oldest_and_counts_it() {
         let mut ring = [Loss::NONE; 2];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
         for sensor in 0..3 {
             ledger.record(loss(sensor, 0, 10 + sensor));
         }
@@ -211,7 +270,8 @@ mod tests {
     fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
         let mut ring = [Loss::NONE; 2];
         let mut state = LedgerState::EMPTY;
-        let mut ledger = Ledger { ring: &mut ring, newest: &mut [], state: &mut state };
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
         ledger.record(loss(1, 0, u32::MAX));
         ledger.record(loss(1, u64::from(u32::MAX), 5));
         assert_eq!(ledger.state.stats().entries, 2);

@@ -25,9 +25,13 @@ mod slots;
 mod store;
 
 pub use backing::Backing;
-use backing::Env;
+pub(crate) use backing::Env;
 pub use chain::{BATCH_RECORDS_MAX, ChainFault};
+#[cfg(feature = "std")]
+pub(crate) use chain::{Chain, Owner, Retired, Run, Visit, record_loss};
 pub use check::Fault;
+#[cfg(feature = "std")]
+pub(crate) use count40::Count40;
 #[cfg(feature = "critical-section")]
 pub use critical::Critical;
 pub use geometry::{Geometry, GeometryError, SECTOR_BYTES_MAX, SECTOR_BYTES_MIN};
@@ -35,6 +39,12 @@ pub use inline::{Inline, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS, Stm32
 pub use ledger::LedgerStats;
 pub use pool::PoolStats;
 #[cfg(feature = "std")]
+pub(crate) use sector::Sample;
+#[cfg(feature = "std")]
 pub use shared::{Shared, SharedConfig, footprint_bytes};
+#[cfg(feature = "std")]
+pub(crate) use shared::{SharedEnv, footprint_bytes_beside};
 pub use slots::SECTORS_MAX;
+#[cfg(feature = "std")]
+pub(crate) use slots::Slots;
 pub use store::{Config, FullPolicy, Store};

@@ -62,6 +62,17 @@ pub(crate) struct Opening {
     pub(crate) stamped: bool,
 }
 
+/// What a sector's records share.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) base_ms: u64,
+    pub(crate) period_ms: u32,
+    pub(crate) kind: Kind,
+    pub(crate) clock: ClockKind,
+    pub(crate) is_stamped: bool,
+}
+
 /// A view of one sector's bytes. It knows the layout, no list and no lock.
 #[derive(Clone, Copy)]
 pub(crate) struct SectorView<'m> {
@@ -197,6 +208,36 @@ impl<'m> SectorView<'m> {
     #[inline]
     fn period_ms(self, header: Header) -> u32 {
         if header.has_prologue() { self.get(4) } else { self.implied_period_ms }
+    }
+
+    /// Whether there is no room for another record.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_full(self) -> bool {
+        self.count() >= self.capacity(self.header())
+    }
+
+    /// What the records share. The sector must be sound.
+    #[cfg(feature = "std")]
+    pub(crate) fn shape(self) -> Shape {
+        let header = self.header();
+        Shape {
+            base_ms: self.base_ms(header),
+            period_ms: self.period_ms(header),
+            kind: header.kind(),
+            clock: header.clock(),
+            is_stamped: header.is_stamped(),
+        }
+    }
+
+    /// Copies the words of `count` records from number `from` on, little-endian.
+    #[cfg(feature = "std")]
+    pub(crate) fn copy_words(self, from: u32, count: u32, out: &mut [u8]) {
+        let header = self.header();
+        let at = (header.records_at() + from * header.record_words()) as usize;
+        let words = &self.words[at..at + (count * header.record_words()) as usize];
+        for (bytes, word) in out.chunks_exact_mut(4).zip(words) {
+            bytes.copy_from_slice(&word.load(Relaxed).to_le_bytes());
+        }
     }
 
     /// Writes a header (and a prologue if something does not fit without) and the first record.

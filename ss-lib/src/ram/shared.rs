@@ -53,20 +53,31 @@ impl SharedConfig {
     }
 }
 
-/// A handle to heap memory behind locks. Clones are handles to the same store.
-#[derive(Clone)]
-pub struct Shared(Arc<Inner>);
+/// A handle to heap memory behind locks. Clones are handles to the same store. `T` is what another
+/// tier keeps beside each chain, under the same lock.
+pub struct Shared<T = ()>(Arc<Inner<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 /// One chain with its lock on cache lines of its own: two producers never write the same line.
-/// 128 B because x86-64 fetches lines in pairs.
-#[repr(align(128))]
-struct Place(Mutex<Chain>);
+#[repr(align(64))]
+struct Place<T>(Mutex<Tenant<T>>);
 
-struct Inner {
+/// A chain, and what another tier keeps beside it.
+struct Tenant<T> {
+    chain: Chain,
+    beside: T,
+}
+
+struct Inner<T> {
     words: Box<[AtomicU32]>,
     links: Box<[AtomicU32]>,
     sector_words: usize,
-    places: Box<[Place]>,
+    places: Box<[Place<T>]>,
     registry: Mutex<Registry>,
     /// Places that were claimed: `registry`'s length, to be read without its lock.
     sensors: AtomicU32,
@@ -94,22 +105,28 @@ struct LedgerMemory {
     state: LedgerState,
     ring: Box<[Loss]>,
     newest: Box<[u32]>,
+    unsaved: Box<[bool]>,
 }
 
 /// The bytes that a shared store takes from the heap when it is opened, and never more: the pool,
 /// 4 B a sector for its link, 128 B a sensor for its chain and lock, 12 B for its place in the
-/// registry, 4¼ B for the pool's books and 4 B for the ledger's, 32 B a ledger entry, and a constant.
+/// registry, 4¼ B for the pool's books and 4 B for the ledger's, 33 B a ledger entry, and a constant.
 pub fn footprint_bytes(config: &SharedConfig) -> u64 {
+    footprint_bytes_beside::<()>(config)
+}
+
+/// The same with a `T` beside each chain.
+pub(crate) fn footprint_bytes_beside<T>(config: &SharedConfig) -> u64 {
     let sectors = u64::from(config.geometry.sectors());
     let sensors = u64::from(config.sensors_max);
     let groups = sensors.div_ceil(GROUP_SENSORS as u64);
     // An Arc keeps two counters in front of its value.
-    let constant = size_of::<Inner>() as u64 + 2 * size_of::<usize>() as u64;
+    let constant = size_of::<Inner<T>>() as u64 + 2 * size_of::<usize>() as u64;
     constant
         + sectors * (u64::from(config.geometry.sector_bytes()) + 4)
-        + sensors * (size_of::<Place>() + size_of::<(SensorKey, Sensor)>() + 8) as u64
+        + sensors * (size_of::<Place<T>>() + size_of::<(SensorKey, Sensor)>() + 8) as u64
         + groups * 4
-        + u64::from(config.losses_max) * size_of::<Loss>() as u64
+        + u64::from(config.losses_max) * (size_of::<Loss>() + size_of::<bool>()) as u64
 }
 
 /// Enters a lock. A thread that panicked while it held one leaves consistent memory behind unless
@@ -125,6 +142,13 @@ fn zeros(count: usize) -> Box<[AtomicU32]> {
 impl Store<Shared> {
     /// Opens an empty store. All memory is taken here.
     pub fn open_shared(config: SharedConfig) -> Self {
+        Self::open_beside(config)
+    }
+}
+
+impl<T: Default> Store<Shared<T>> {
+    /// The same with a `T` beside each chain.
+    pub(crate) fn open_beside(config: SharedConfig) -> Self {
         let sector_words = config.geometry.sector_bytes() as usize / 4;
         let sectors = config.geometry.sectors() as usize;
         let sensors = config.sensors_max as usize;
@@ -132,7 +156,9 @@ impl Store<Shared> {
             words: zeros(sectors * sector_words),
             links: zeros(sectors),
             sector_words,
-            places: (0..sensors).map(|_| Place(Mutex::new(Chain::VACANT))).collect(),
+            places: (0..sensors)
+                .map(|_| Place(Mutex::new(Tenant { chain: Chain::VACANT, beside: T::default() })))
+                .collect(),
             registry: Mutex::new(Registry { by_key: Vec::with_capacity(sensors) }),
             sensors: AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
@@ -144,6 +170,7 @@ impl Store<Shared> {
                 state: LedgerState::EMPTY,
                 ring: vec![Loss::NONE; config.losses_max as usize].into(),
                 newest: vec![0; sensors].into(),
+                unsaved: vec![false; config.losses_max as usize].into(),
             }),
             losses_recorded: AtomicU64::new(0),
             config: config.config,
@@ -155,19 +182,57 @@ impl Store<Shared> {
     }
 }
 
-impl Inner {
+impl<T> Store<Shared<T>> {
+    /// Runs `f` over the sensor's chain and what lies beside it, which nobody else touches meanwhile.
+    #[inline]
+    pub(crate) fn with_tenant<R>(
+        &self,
+        sensor: Sensor,
+        f: impl FnOnce(&mut Chain, &mut T, &mut SharedEnv<'_, T>) -> R,
+    ) -> Option<R> {
+        let inner = &self.backing.0;
+        let mut tenant = enter(inner.place(sensor)?);
+        let Tenant { chain, beside } = &mut *tenant;
+        Some(f(chain, beside, &mut inner.env()))
+    }
+
+    /// The sensor that is `index`th in the order of keys. One that is registered meanwhile moves those
+    /// behind it by one place.
+    pub(crate) fn nth_by_key(&self, index: usize) -> Option<(SensorKey, Sensor)> {
+        enter(&self.backing.0.registry).by_key.get(index).copied()
+    }
+
+    /// The sensor of this name, and its place in the order of keys.
+    pub(crate) fn find_by_key(&self, key: SensorKey) -> Option<(usize, Sensor)> {
+        let registry = enter(&self.backing.0.registry);
+        let at = registry.by_key.binary_search_by_key(&key, |&(key, _)| key).ok()?;
+        Some((at, registry.by_key[at].1))
+    }
+
+    /// Runs `f` with the loss ledger, outside of any chain.
+    pub(crate) fn with_ledger<R>(&self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
+        self.backing.0.env().ledger(f)
+    }
+
+    /// The clock as it was last told, in ms.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.backing.0.now_ms.load(Relaxed)
+    }
+}
+
+impl<T> Inner<T> {
     fn slots(&self) -> Slots<'_> {
         Slots::new(&self.words, &self.links, self.sector_words)
     }
 
-    fn env(&self) -> SharedEnv<'_> {
+    fn env(&self) -> SharedEnv<'_, T> {
         SharedEnv { inner: self }
     }
 
     /// The chain of a registered sensor. Places are claimed in order, so a number below the count
     /// is registered.
     #[inline]
-    fn place(&self, sensor: Sensor) -> Option<&Mutex<Chain>> {
+    fn place(&self, sensor: Sensor) -> Option<&Mutex<Tenant<T>>> {
         if sensor.0 >= self.sensors.load(Acquire) {
             return None;
         }
@@ -176,11 +241,11 @@ impl Inner {
 }
 
 /// The pool and the ledger of a shared store, each behind its lock.
-pub struct SharedEnv<'m> {
-    inner: &'m Inner,
+pub struct SharedEnv<'m, T = ()> {
+    inner: &'m Inner<T>,
 }
 
-impl<'m> Env<'m> for SharedEnv<'m> {
+impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     #[inline]
     fn slots(&self) -> Slots<'m> {
         self.inner.slots()
@@ -200,15 +265,18 @@ impl<'m> Env<'m> for SharedEnv<'m> {
 
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
         let mut memory = enter(&self.inner.ledger);
-        let LedgerMemory { state, ring, newest } = &mut *memory;
-        let result = f(Ledger { ring, newest, state });
+        let LedgerMemory { state, ring, newest, unsaved } = &mut *memory;
+        let result = f(Ledger { ring, newest, unsaved, state });
         self.inner.losses_recorded.store(memory.state.records(), Relaxed);
         result
     }
 }
 
-impl Memory for Shared {
-    type Env<'a> = SharedEnv<'a>;
+impl<T> Memory for Shared<T> {
+    type Env<'a>
+        = SharedEnv<'a, T>
+    where
+        T: 'a;
 
     const IS_SHARED: bool = true;
 
@@ -246,7 +314,7 @@ impl Memory for Shared {
         };
         let sensor = Sensor(registry.by_key.len() as u32);
         let place = self.0.places.get(sensor.index()).ok_or(RegisterError::TooManySensors)?;
-        *enter(&place.0) = chain;
+        enter(&place.0).chain = chain;
         registry.by_key.insert(at, (key, sensor));
         self.0.sensors.store(sensor.0 + 1, Release);
         Ok(sensor)
@@ -256,18 +324,18 @@ impl Memory for Shared {
     fn with_chain<R>(
         &mut self,
         sensor: Sensor,
-        f: impl FnOnce(&mut Chain, &mut SharedEnv<'_>) -> R,
+        f: impl FnOnce(&mut Chain, &mut SharedEnv<'_, T>) -> R,
     ) -> Option<R> {
-        let mut chain = enter(self.0.place(sensor)?);
-        Some(f(&mut chain, &mut self.0.env()))
+        let mut tenant = enter(self.0.place(sensor)?);
+        Some(f(&mut tenant.chain, &mut self.0.env()))
     }
 
     fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R> {
-        let chain = enter(self.0.place(sensor)?);
-        Some(f(&chain, self.0.slots()))
+        let tenant = enter(self.0.place(sensor)?);
+        Some(f(&tenant.chain, self.0.slots()))
     }
 
-    fn with_env<R>(&mut self, f: impl FnOnce(&mut SharedEnv<'_>) -> R) -> R {
+    fn with_env<R>(&mut self, f: impl FnOnce(&mut SharedEnv<'_, T>) -> R) -> R {
         f(&mut self.0.env())
     }
 
@@ -299,7 +367,7 @@ impl Memory for Shared {
         let chains: Vec<_> = self.0.places.iter().map(|place| enter(&place.0)).collect();
         let pool = enter(&self.0.pool);
         check::walk(
-            chains.iter().map(|chain| &**chain),
+            chains.iter().map(|tenant| &tenant.chain),
             &pool.state,
             &pool.droppable,
             self.0.slots(),
@@ -308,7 +376,7 @@ impl Memory for Shared {
     }
 }
 
-impl core::fmt::Debug for Shared {
+impl<T> core::fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Shared").field("pool", &self.pool_stats()).finish_non_exhaustive()
     }

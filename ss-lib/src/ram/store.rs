@@ -139,7 +139,7 @@ impl<B: Backing> Store<B> {
     }
 
     #[inline]
-    fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
+    pub(crate) fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
         let appended = self.backing.with_chain(sensor, |chain, env| {
             // Asked under the chain's lock, which `shut_down` passes through: see there.
             if env.is_closing() {
@@ -153,6 +153,28 @@ impl<B: Backing> Store<B> {
             Some(Err(error)) => Err(error),
             None => Err(AppendError::UnknownSensor),
         }
+    }
+
+    /// Adds the sample if there is room for it without dropping anything. `None`: there is none.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn add_if_room(
+        &mut self,
+        sensor: Sensor,
+        sample: Sample,
+    ) -> Result<Option<u64>, AppendError> {
+        let owner = self.owner(sensor);
+        self.backing
+            .with_chain(sensor, |chain, env| {
+                if env.is_closing() {
+                    return Err(AppendError::ShuttingDown);
+                }
+                match chain.append(env.slots(), sensor, sample) {
+                    Ok(None) => new_sector(chain, env, owner, sample, &mut None, false),
+                    appended => appended,
+                }
+            })
+            .unwrap_or(Err(AppendError::UnknownSensor))
     }
 
     /// The sample needs a new sector: a free one, else by the policy one of the same sensor's, else
@@ -379,7 +401,7 @@ impl<B: Backing> Store<B> {
         self.backing.check()
     }
 
-    fn owner(&self, sensor: Sensor) -> Owner {
+    pub(crate) fn owner(&self, sensor: Sensor) -> Owner {
         Owner { sensor, epoch: self.backing.config().epoch, now_ms: self.backing.now_ms() }
     }
 }

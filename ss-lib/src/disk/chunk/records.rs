@@ -219,14 +219,15 @@ impl<'a> RunCoder<'a> {
     }
 
     /// The coding: empty if there is only the first run.
-    pub(crate) fn finish(&mut self) -> &[u8] {
+    pub(crate) fn finish(self) -> &'a [u8] {
         if self.runs == 0 {
             return &[];
         }
         let len = varint_len(self.runs.into());
         let start = Self::COUNT_BYTES - len;
         Encoder::new(&mut self.bytes[start..Self::COUNT_BYTES]).varint(self.runs.into());
-        &self.bytes[start..self.used]
+        let bytes: &'a [u8] = self.bytes;
+        &bytes[start..self.used]
     }
 }
 

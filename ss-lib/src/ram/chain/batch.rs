@@ -41,7 +41,7 @@ impl Chain {
         Ok(None)
     }
 
-    fn token(&self, owner: Owner, first_seq: u64) -> BatchToken {
+    pub(crate) fn token(&self, owner: Owner, first_seq: u64) -> BatchToken {
         BatchToken {
             first_seq,
             sensor: owner.sensor,
@@ -118,16 +118,27 @@ impl Chain {
         token: BatchToken,
     ) -> Result<(), StaleBatch> {
         self.validate(env.slots(), owner, token)?;
+        self.return_pending(env, owner);
+        Ok(())
+    }
+
+    /// Makes the pending records unsent.
+    pub(crate) fn return_pending<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+        if self.pending == 0 {
+            return;
+        }
         let end = self.batch_end.slot();
         let before_end = self.walk(env.slots()).take_while(|&slot| slot != end).count();
         env.pool(|mut pool| pool.holders.add(owner.sensor.0, before_end as u32 + 1));
         self.unsent += u32::from(self.pending);
         self.pending = 0;
-        Ok(())
     }
 
     /// Gives back every sector in front of `batch_end`, and its own if nothing is left in it.
-    fn erase_pending<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+    pub(crate) fn erase_pending<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+        if self.pending == 0 {
+            return;
+        }
         let slots = env.slots();
         let end = self.batch_end;
         while self.first_slot().is_some_and(|slot| slot != end.slot()) {

@@ -39,7 +39,7 @@ impl Chain {
 
     /// Drops the first sector, whose checksum does not match. How many records it held is known
     /// from outside of it; which, see `damage`.
-    pub(super) fn drop_corrupt_front<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
+    pub(crate) fn drop_corrupt_front<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) {
         let slots = env.slots();
         let Some(slot) = self.first_slot() else { return };
         let first_seq = self.first_seq_by_checksum(slots, slot, owner);
@@ -60,7 +60,7 @@ impl Chain {
 }
 
 /// Enters a loss into the ledger.
-pub(super) fn record_loss<'m>(
+pub(crate) fn record_loss<'m>(
     env: &mut impl Env<'m>,
     owner: Owner,
     first_seq: u64,

@@ -1,0 +1,392 @@
+//! Opening a log that was left, in whatever way: its end is found, what is torn behind it is cut, and
+//! where every sensor's cursors stand is read from the newest checkpoint and what follows it. So the
+//! time is bounded by one segment, not by the backlog.
+
+mod roll;
+
+pub(crate) use roll::RecoveredSensor;
+
+use super::{
+    FORMAT_VERSION, Superblock,
+    cache::ReadFault,
+    chunk::{Chunk, ClockChunk, LossChunk},
+    io::{Disk, DiskError, FileName, Operation, read_exact_at},
+    log::{Log, LogSizes, write_superblock},
+    page::{PAGE_BYTES, PageFault, StoreId},
+    real::LOCK_FILE,
+    segment::{Segment, SegmentState},
+    superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
+};
+use roll::Roll;
+use std::{error::Error, fmt, sync::Arc};
+
+/// Where the numbers of a store begin that is created; for tests of their ends, mostly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The first segment's number: at least 1.
+    pub segment: u64,
+    /// The first page's number: at least 1.
+    pub lsn: u64,
+    /// The first opening's number: at least 1.
+    pub epoch: u32,
+    /// The store's identity; drawn at random if there is none.
+    pub store_id: Option<StoreId>,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self { segment: 1, lsn: 1, epoch: 1, store_id: None }
+    }
+}
+
+/// Why a store was not opened. Nothing in it was changed.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The disk failed.
+    Disk(DiskError),
+    /// There are segments and no readable superblock.
+    NoSuperblock,
+    /// A newer library wrote this.
+    FutureVersion {
+        /// Where.
+        file: FileName,
+        /// Its version of the format.
+        version: u8,
+    },
+    /// No checkpoint of any segment can be read.
+    NoCheckpoint,
+    /// The store was opened 2^32 - 1 times.
+    EpochsUsedUp,
+    /// The pool cannot be cut for so many sensors.
+    Geometry(crate::ram::GeometryError),
+    /// More sensors hold records on disk than the configuration has places for.
+    TooManySensors {
+        /// Sensors with records.
+        holding: u32,
+        /// Places.
+        sensors_max: u32,
+    },
+    /// A setting that cannot be.
+    Setting(&'static str),
+}
+
+impl From<DiskError> for OpenError {
+    fn from(error: DiskError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) if error.operation == Operation::Lock => {
+                write!(f, "the store cannot be owned ({error}): stop its owner, or look at it with `ss inspect`")
+            }
+            Self::Disk(error) => write!(f, "{error}: check the disk, then open it again"),
+            Self::NoSuperblock => f.write_str(
+                "there are segments, and no readable superblock beside them: `ss inspect` shows what \
+                 can be read, `ss repair` restores it",
+            ),
+            Self::FutureVersion { file, version } => write!(
+                f,
+                "{file} has version {version} of the format, this program knows {FORMAT_VERSION}: use a \
+                 newer one; nothing was touched"
+            ),
+            Self::NoCheckpoint => f.write_str(
+                "no segment has a readable checkpoint: `ss inspect` shows what can be read, `ss repair` \
+                 mends it",
+            ),
+            Self::EpochsUsedUp => f.write_str(
+                "the store was opened so often that openings cannot be told apart any more: salvage it \
+                 into a new one with `ss repair --into`",
+            ),
+            Self::Geometry(error) => error.fmt(f),
+            Self::TooManySensors { holding, sensors_max } => write!(
+                f,
+                "{holding} sensors hold records in this store, the configuration has {sensors_max} \
+                 places: give it {holding} or more until they are drained"
+            ),
+            Self::Setting(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Disk(error) => Some(error),
+            Self::Geometry(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// The opening before ended by an orderly shutdown, or there was none.
+    pub was_clean: bool,
+    /// The store was created.
+    pub is_new: bool,
+    /// Pages behind the last good one, which were cut.
+    pub torn_pages: u32,
+    /// Pages with good ones behind them that cannot be read.
+    pub corrupt_pages: u32,
+    /// Pages read.
+    pub pages_read: u64,
+    /// Segments that hold something.
+    pub segments: u32,
+    /// Records held.
+    pub records: u64,
+    /// How long it took, in µs of the machine's clock.
+    pub wall_us: u64,
+}
+
+/// What a log holds, for whoever opens it.
+#[derive(Default)]
+pub(crate) struct State {
+    /// In order of registration.
+    pub(crate) sensors: Vec<RecoveredSensor>,
+    /// Oldest first.
+    pub(crate) losses: Vec<LossChunk>,
+    pub(crate) clocks: Vec<ClockChunk>,
+    /// Files of squeezes that were cut, or of segments that a complete squeeze has replaced.
+    pub(crate) leftovers: Vec<FileName>,
+    pub(crate) recovery: Recovery,
+}
+
+impl<D: Disk> Log<D> {
+    /// Opens the log, or creates it where there is none. The new opening is durable when this returns.
+    pub(crate) fn recover(
+        disk: Arc<D>,
+        sizes: LogSizes,
+        origin: &Origin,
+        now_ms: u64,
+    ) -> Result<(Self, State), OpenError> {
+        let mut files = Vec::new();
+        let mut has_superblock = false;
+        disk.list(&mut |name, bytes| {
+            has_superblock |= name == SUPERBLOCK_FILE;
+            if let Some((segment, generation)) = FileName::segment(name) {
+                files.push(SegmentFile { segment, generation, bytes });
+            }
+        })
+        .map_err(|error| DiskError::new(Operation::List, LOCK_FILE, error))?;
+        files.sort_unstable();
+        let found = if has_superblock { read_superblock(&*disk)? } else { None };
+        let Some(found) = found else {
+            if !files.is_empty() {
+                return Err(OpenError::NoSuperblock);
+            }
+            return create(disk, sizes, origin, now_ms);
+        };
+        let mut log = Self::new(disk, found, sizes, (origin.segment, origin.lsn));
+        log.now_ms = now_ms;
+        let mut state = State::default();
+        log.choose_generations(&files, &mut state)?;
+        let mut roll = Roll::new();
+        log.roll_forward(&mut roll, &mut state)?;
+        let epoch = found.epoch.max(roll.epoch).checked_add(1).ok_or(OpenError::EpochsUsedUp)?;
+        state.recovery.was_clean = found.is_clean;
+        roll.finish(&mut state);
+        log.write_superblock(Superblock { epoch, opened_ms: now_ms, is_clean: false, ..found })?;
+        log.go_on(&roll, &mut state)?;
+        state.recovery.pages_read = log.cache.pages_read;
+        state.recovery.segments = log.segments.len() as u32;
+        log.counts.bytes_peak = log.segments.bytes();
+        Ok((log, state))
+    }
+
+    /// Fills the table: of each segment the highest complete generation, else the lowest one.
+    fn choose_generations(
+        &mut self,
+        files: &[SegmentFile],
+        state: &mut State,
+    ) -> Result<(), OpenError> {
+        let ids = files.chunk_by(|a, b| a.segment == b.segment);
+        let count = ids.clone().count();
+        if count + 16 > self.segments.capacity() {
+            self.segments.grow(count + 16);
+        }
+        for generations in ids {
+            let mut chosen = generations[0];
+            if generations.len() > 1 {
+                for &file in generations.iter().rev() {
+                    if self.is_complete(&file.entry(SegmentState::Sealed))? {
+                        chosen = file;
+                        break;
+                    }
+                }
+            }
+            for file in generations {
+                if *file != chosen {
+                    self.cache.forget(&file.entry(SegmentState::Sealed));
+                    state.leftovers.push(FileName::of_segment(file.segment, file.generation));
+                }
+            }
+            self.segments.push(chosen.entry(SegmentState::Sealed));
+        }
+        Ok(())
+    }
+
+    /// Whether the segment ends with its footer.
+    fn is_complete(&mut self, segment: &Segment) -> Result<bool, OpenError> {
+        let Some(last) = segment.pages.checked_sub(1) else { return Ok(false) };
+        match self.cache.page(&self.disk, segment, last) {
+            Ok(view) => Ok(matches!(view.first_chunk(), Some(Chunk::Footer(footer))
+                if footer.fields.index_page + footer.fields.index_pages == last)),
+            Err(ReadFault::Disk(error)) => Err(error.into()),
+            Err(ReadFault::Page(PageFault::FutureVersion(version))) => {
+                Err(OpenError::FutureVersion { file: segment.name(), version })
+            }
+            Err(ReadFault::Page(_)) => Ok(false),
+        }
+    }
+
+    /// Reads the newest complete checkpoint and what follows it.
+    fn roll_forward(&mut self, roll: &mut Roll, state: &mut State) -> Result<(), OpenError> {
+        let mut base = self.segments.len();
+        let mut is_open = false;
+        while let Some(index) = base.checked_sub(1) {
+            base = index;
+            let Some(segment) = self.segments.get(index) else { break };
+            let is_newest = index + 1 == self.segments.len();
+            if is_newest {
+                is_open = !self.is_complete(&segment)?;
+            }
+            if self.has_checkpoint(&segment)? {
+                break;
+            }
+            // Without a checkpoint a newest segment can only be one that was just begun.
+            if is_newest && is_open && !self.holds_data(&segment)? {
+                self.next_segment = segment.id;
+                self.segments.remove(index);
+                is_open = false;
+                continue;
+            }
+            if index == 0 {
+                return Err(OpenError::NoCheckpoint);
+            }
+        }
+        for index in base..self.segments.len() {
+            let Some(segment) = self.segments.get(index) else { break };
+            let is_open = is_open && index + 1 == self.segments.len();
+            self.roll_segment(index, &segment, is_open, roll, state)?;
+        }
+        if let Some(last) = self.segments.last() {
+            self.next_segment = last.id.saturating_add(1);
+        }
+        if is_open {
+            let last = self.segments.last_mut().filter(|last| last.pages > 0);
+            if let Some(last) = last {
+                last.state = SegmentState::Open;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on behind what was found: cuts what is torn, and makes the rest durable.
+    fn go_on(&mut self, roll: &Roll, state: &mut State) -> Result<(), OpenError> {
+        let torn = u64::from(state.recovery.torn_pages);
+        if roll.last_lsn > 0 {
+            self.next_lsn = roll.last_lsn.saturating_add(1 + torn);
+        }
+        self.durable_lsn = self.next_lsn;
+        let Some(open) = self.segments.last().copied() else { return Ok(()) };
+        if open.state != SegmentState::Open {
+            return Ok(());
+        }
+        let name = open.name();
+        let fail = |operation| move |error| DiskError::new(operation, name, error);
+        let file = self.disk.open_writable(name.as_str()).map_err(fail(Operation::Open))?;
+        let len = self.disk.len(&file).map_err(fail(Operation::Read))?;
+        if len != open.bytes() {
+            self.disk.set_len(&file, open.bytes()).map_err(fail(Operation::SetLen))?;
+        }
+        self.disk.sync(&file).map_err(fail(Operation::Sync))?;
+        self.counts.fsyncs += 1;
+        let file = Arc::new(file);
+        self.cache.forget(&open);
+        self.cache.keep(&open, Arc::clone(&file));
+        self.open = Some(file);
+        self.begin_appending();
+        Ok(())
+    }
+}
+
+/// One file of a segment, as the directory lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SegmentFile {
+    segment: u64,
+    generation: u8,
+    bytes: u64,
+}
+
+impl SegmentFile {
+    fn entry(&self, state: SegmentState) -> Segment {
+        let pages = u32::try_from(self.bytes / PAGE_BYTES as u64).unwrap_or(u32::MAX);
+        Segment { pages, ..Segment::new(self.segment, self.generation, state) }
+    }
+}
+
+/// The newest superblock. `None`: the file was created and never written.
+fn read_superblock<D: Disk>(disk: &D) -> Result<Option<Superblock>, OpenError> {
+    let fail = |operation| move |error| DiskError::new(operation, SUPERBLOCK_FILE, error);
+    let file = disk.open(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?;
+    let len = disk.len(&file).map_err(fail(Operation::Read))?;
+    let mut bytes = [0; SUPERBLOCK_BYTES];
+    let len = usize::try_from(len).unwrap_or(usize::MAX).min(SUPERBLOCK_BYTES);
+    read_exact_at(disk, &file, &mut bytes[..len], 0).map_err(fail(Operation::Read))?;
+    let slots = [Slot::decode(&bytes[..PAGE_BYTES]), Slot::decode(&bytes[PAGE_BYTES..])];
+    for slot in slots {
+        if let Slot::Future(version) = slot {
+            return Err(OpenError::FutureVersion { file: SUPERBLOCK_FILE.into(), version });
+        }
+    }
+    match Slot::newest(&bytes) {
+        Some(superblock) => Ok(Some(superblock)),
+        None if slots.iter().all(|slot| *slot == Slot::Empty) => Ok(None),
+        None => Err(OpenError::NoSuperblock),
+    }
+}
+
+/// Creates a store's superblock.
+fn create<D: Disk>(
+    disk: Arc<D>,
+    sizes: LogSizes,
+    origin: &Origin,
+    now_ms: u64,
+) -> Result<(Log<D>, State), OpenError> {
+    let fail = |operation| move |error| DiskError::new(operation, SUPERBLOCK_FILE, error);
+    let mut store_id = [0; 16];
+    match origin.store_id {
+        Some(id) => store_id = id,
+        None => {
+            rustix::rand::getrandom(&mut store_id, rustix::rand::GetRandomFlags::empty())
+                .map_err(|error| fail(Operation::Create)(error.into()))?;
+        }
+    }
+    let superblock = Superblock {
+        store_id,
+        segment_pages: sizes.segment_pages,
+        epoch: origin.epoch,
+        sequence: 0,
+        created_ms: now_ms,
+        opened_ms: now_ms,
+        is_clean: false,
+    };
+    match disk.create(SUPERBLOCK_FILE) {
+        Ok(file) => {
+            disk.set_len(&file, SUPERBLOCK_BYTES as u64).map_err(fail(Operation::SetLen))?;
+        }
+        // Left by a creation that was cut.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(fail(Operation::Create)(error).into()),
+    }
+    write_superblock(&*disk, &superblock)?;
+    disk.sync_dir().map_err(fail(Operation::SyncDir))?;
+    let mut log = Log::new(disk, superblock, sizes, (origin.segment, origin.lsn));
+    log.now_ms = now_ms;
+    let recovery = Recovery { is_new: true, was_clean: true, ..Recovery::default() };
+    Ok((log, State { recovery, ..State::default() }))
+}

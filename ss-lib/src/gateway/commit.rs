@@ -1,0 +1,186 @@
+//! Commits: cursors, losses and clocks into the log, and the sync that makes everything durable.
+
+use super::{Core, Durability, Gateway};
+use crate::{
+    Sensor, SensorKey,
+    disk::{Control, Disk, DiskError, SensorChunk, pack_key},
+    ram::{Chain, Env, Owner, Slots},
+};
+use std::sync::{MutexGuard, atomic::Ordering::Relaxed};
+
+use super::tier::Tier;
+
+/// A sensor as the log is told of it. Without a chain: one that has nothing in the log yet.
+pub(super) fn sensor_chunk(
+    key: SensorKey,
+    tier: &Tier,
+    chain: Option<(&Chain, Slots<'_>, Owner)>,
+) -> SensorChunk {
+    let mut chunk = SensorChunk {
+        key: pack_key(key),
+        kind: crate::Kind::Event,
+        is_active: tier.is_configured(),
+        period_ms: 1,
+        head_seq: tier.written,
+        end_seq: tier.written,
+        held: 0,
+        hole: (tier.written, tier.written),
+        first_segment: 0,
+        counts: crate::disk::LifeCounts::default(),
+    };
+    let Some((chain, slots, owner)) = chain else { return chunk };
+    let config = chain.config();
+    chunk.kind = config.kind;
+    chunk.period_ms = config.period_ms.max(1);
+    chunk.counts = tier.life(chain);
+    chunk.head_seq = tier.head_now(chain, slots, owner);
+    chunk.end_seq = tier.written.max(chunk.head_seq);
+    chunk.held = u64::from(tier.disk_held) + chain.held_below(slots, owner, tier.written);
+    chunk.held = chunk.held.min(chunk.end_seq - chunk.head_seq);
+    chunk.hole = tier.hole();
+    if chunk.hole.0 < chunk.head_seq || tier.disk_held == 0 {
+        chunk.hole = (chunk.head_seq, chunk.head_seq);
+    }
+    chunk
+}
+
+impl<D: Disk> Gateway<D> {
+    /// The sensor as the log should be told of it, if that is due or `always`; it counts as told.
+    pub(super) fn save_sensor(
+        &self,
+        core: &Core<D>,
+        sensor: Sensor,
+        always: bool,
+    ) -> Option<SensorChunk> {
+        let owner = self.ram.owner(sensor);
+        let first_segment = core.places[sensor.index()].head.segment;
+        self.ram.with_tenant(sensor, |chain, tier, env| {
+            let slots = env.slots();
+            let head = tier.head_now(chain, slots, owner);
+            // Only records that the log has can come back from there.
+            let has_moved = head > tier.saved_head && tier.saved_head < tier.written;
+            if !(always || has_moved || tier.is_dirty()) {
+                return None;
+            }
+            let chunk = sensor_chunk(chain.key(), tier, Some((chain, slots, owner)));
+            tier.saved_head = head;
+            tier.set_dirty(false);
+            tier.set_known();
+            let first_segment = if chunk.held > 0 { first_segment } else { 0 };
+            Some(SensorChunk { first_segment, ..chunk })
+        })?
+    }
+
+    /// Writes what the log has not been told of cursors, losses and clocks.
+    pub(super) fn save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        let saved = self.try_save(core);
+        let saved = match saved {
+            // A full disk still takes acknowledgements: space was kept for them.
+            Err(error) if error.is_full() && self.open_reserve(core) => {
+                self.mark_all_unsaved();
+                self.try_save(core)
+            }
+            saved => saved,
+        };
+        if saved.is_err() {
+            self.mark_all_unsaved();
+        }
+        saved
+    }
+
+    fn try_save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        let mut is_begun = false;
+        for sensor in self.sensors() {
+            if let Some(chunk) = self.save_sensor(core, sensor, false) {
+                self.put_saved(core, &mut is_begun, &Control::Sensor(chunk))?;
+            }
+        }
+        self.for_losses(false, |chunk| self.put_saved(core, &mut is_begun, &Control::Loss(chunk)))?;
+        if core.is_clock_dirty {
+            for index in 0..core.clocks.len() {
+                let clock = core.clocks[index];
+                self.put_saved(core, &mut is_begun, &Control::Clock(clock))?;
+            }
+            core.is_clock_dirty = false;
+        }
+        if is_begun { core.log.flush().map(|_| ()) } else { Ok(()) }
+    }
+
+    fn put_saved(
+        &self,
+        core: &mut Core<D>,
+        is_begun: &mut bool,
+        chunk: &Control,
+    ) -> Result<(), DiskError> {
+        if !*is_begun {
+            *is_begun = true;
+            // A store that cannot begin another segment still tells the one it has.
+            if let Err(error) = self.ensure_segment(core)
+                && !core.log.is_open()
+            {
+                return Err(error);
+            }
+            core.log.begin_sector();
+        }
+        core.log.put_control(chunk)
+    }
+
+    /// Saves, and makes everything that was written durable. The lock is given up while the disk syncs.
+    pub(super) fn commit<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core<D>>,
+    ) -> (MutexGuard<'a, Core<D>>, Result<(), DiskError>) {
+        let saved = self.save(&mut core);
+        if self.inner.config.durability == Durability::Os {
+            return (core, saved);
+        }
+        let Some(ticket) = core.log.sync_ticket() else { return (core, saved) };
+        let flushes = core.flushes;
+        drop(core);
+        let result = self.inner.disk.sync(ticket.file());
+        let mut core = self.core();
+        let synced = core.log.synced(&ticket, result);
+        if synced.is_ok() && flushes == core.flushes && saved.is_ok() {
+            self.mark_durable(&mut core);
+        }
+        (core, saved.and(synced))
+    }
+
+    /// Everything written is durable.
+    pub(super) fn mark_durable(&self, core: &mut Core<D>) {
+        if let Some(since_ms) = core.undurable_since_ms.take() {
+            let lag_ms = core.steady_ms.saturating_sub(since_ms);
+            self.inner.durable_lag_ms.fetch_max(lag_ms, Relaxed);
+        }
+        for sensor in self.sensors() {
+            let owner = self.ram.owner(sensor);
+            self.ram.with_tenant(sensor, |chain, tier, env| {
+                tier.durable_head = tier.saved_head;
+                if tier.suspect_end > 0
+                    && tier.head_now(chain, env.slots(), owner) >= tier.suspect_end
+                {
+                    tier.suspect_end = 0;
+                }
+                if tier.suspect_end == 0 {
+                    tier.durable = tier.written;
+                }
+            });
+        }
+    }
+
+    /// Makes everything added and answered so far durable before it returns.
+    pub fn sync(&mut self) -> Result<(), DiskError> {
+        let mut core = self.core();
+        let spilled = self.spill(&mut core, super::spill::Spill::All);
+        self.after_write(&mut core, &spilled);
+        spilled?;
+        let saved = self.save(&mut core);
+        self.after_write(&mut core, &saved);
+        saved?;
+        let synced = core.log.sync_now();
+        self.after_write(&mut core, &synced);
+        synced?;
+        self.mark_durable(&mut core);
+        Ok(())
+    }
+}

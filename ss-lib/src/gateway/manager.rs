@@ -1,0 +1,232 @@
+//! What is done about every 100 ms: by a thread, or by whoever has the clock.
+
+use super::{Core, Durability, Gateway, HealthCause, spill::Spill};
+use crate::{
+    disk::{Disk, DiskError},
+    ram::Env,
+};
+use std::{
+    sync::{
+        Arc, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How often the manager's thread looks, unless an add rings.
+const TICK: Duration = Duration::from_millis(100);
+/// From this share of the pool's sectors on, in percent, records go to disk.
+const PRESSURE_PERCENT: u64 = 80;
+/// Without an interval of its own, cursors are told to the log this often, in ms.
+const SAVE_MS: u64 = 1_000;
+
+impl<D: Disk> Gateway<D> {
+    /// Does what is due; call it about every 100 ms unless a [`Manager`] does. `now_ms` is the clock that
+    /// the ledger's times are of; it may jump.
+    pub fn tick(&mut self, now_ms: u64) {
+        self.ram.tick(now_ms);
+        let mut core = self.core();
+        core.advance(now_ms);
+        if core.is_down {
+            return;
+        }
+        self.inner.is_starved.store(false, Relaxed);
+        self.remove_leftovers(&mut core);
+        if core.is_backing_off() {
+            return;
+        }
+        let result = self.write_due(&mut core);
+        self.after_write(&mut core, &result);
+        if result.is_err() && core.log.is_open() {
+            // Records found no room; what was acknowledged may have some.
+            let saved = self.save(&mut core);
+            drop(saved);
+        }
+        if result.is_err() {
+            return;
+        }
+        self.keep_quotas(&mut core);
+        let (mut core, committed) = self.commit_due(core);
+        self.after_write(&mut core, &committed);
+        if committed.is_err() {
+            return;
+        }
+        // That a segment cannot be read or squeezed is no reason to keep records in RAM.
+        let kept = self.reclaim(&mut core).and_then(|()| self.squeeze_some(&mut core));
+        self.inner.health.set(HealthCause::IoError, kept.is_err());
+    }
+
+    /// Writes records if the pool runs short or some wait for too long.
+    fn write_due(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        if self.is_under_pressure() {
+            self.retire(core);
+        }
+        if self.is_under_pressure() {
+            if core.log.is_open() || self.has_complete_page(core) {
+                self.spill(core, Spill::Complete)?;
+            }
+            self.retire(core);
+        }
+        if core.steady_ms >= core.age_due_ms {
+            let half_ms = self.inner.config.spill_after_ms / 2;
+            core.age_due_ms = core.steady_ms + half_ms.max(1);
+            if self.has_aged(core) {
+                self.spill(core, Spill::All)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_under_pressure(&self) -> bool {
+        let pool = self.pool();
+        u64::from(pool.sectors_used) * 100 >= u64::from(pool.sectors_limit) * PRESSURE_PERCENT
+    }
+
+    /// Whether complete sectors fill a page: below that a pool that is merely in use would write.
+    fn has_complete_page(&self, _core: &Core<D>) -> bool {
+        let sector_bytes = self.ram_sector_bytes();
+        let wanted = (crate::disk::PAGE_BYTES as u64).div_ceil(sector_bytes) as u32;
+        let mut complete = 0;
+        for sensor in self.sensors() {
+            let owner = self.ram.owner(sensor);
+            let found = self.ram.with_tenant(sensor, |chain, _, env| {
+                chain.complete_sectors(env.slots(), owner, wanted)
+            });
+            complete += found.unwrap_or(0);
+            if complete >= wanted {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a record that was there half of `spill_after` ago is still in RAM only. Takes a new look
+    /// at what is there for the next time.
+    fn has_aged(&self, _core: &Core<D>) -> bool {
+        let mut has_aged = false;
+        for sensor in self.sensors() {
+            let owner = self.ram.owner(sensor);
+            self.ram.with_tenant(sensor, |chain, tier, env| {
+                let oldest = tier.written.max(chain.first_held_seq(env.slots(), owner));
+                has_aged |= oldest < tier.aged;
+                tier.aged = chain.next_seq();
+            });
+        }
+        has_aged
+    }
+
+    fn commit_due<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core<D>>,
+    ) -> (MutexGuard<'a, Core<D>>, Result<(), DiskError>) {
+        let every_ms = match self.inner.config.durability {
+            Durability::Interval { ms } => u64::from(ms),
+            Durability::EverySpill => 0,
+            Durability::Os => SAVE_MS,
+        };
+        if core.undurable_since_ms.is_none() && core.log.has_unsynced() {
+            core.undurable_since_ms = Some(core.steady_ms);
+        }
+        if core.steady_ms < core.commit_due_ms {
+            return (core, Ok(()));
+        }
+        core.commit_due_ms = core.steady_ms + every_ms;
+        self.keep_reserve(&mut core);
+        self.commit(core)
+    }
+
+    /// Removes files that a squeeze left behind: a complete one stands for each.
+    fn remove_leftovers(&self, core: &mut Core<D>) {
+        while let Some(name) = core.leftovers.pop() {
+            let _ = self.inner.disk.unlink(name.as_str());
+        }
+    }
+
+    /// Wakes the manager's thread.
+    pub(super) fn ring(&self) {
+        let mut rings = super::enter(&self.inner.bell.rings);
+        *rings = true;
+        self.inner.bell.changed.notify_one();
+    }
+
+    /// Starts a thread that ticks every 100 ms, and at once when an add finds the pool exhausted.
+    pub fn start_manager(&self) -> Manager {
+        let mut gateway = self.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        self.inner.has_manager.store(true, Relaxed);
+        let bell = self.clone();
+        let thread = std::thread::spawn(move || {
+            while !stopping.load(Relaxed) {
+                let now =
+                    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                gateway.tick(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+                gateway.wait_for_bell();
+            }
+        });
+        Manager { stop, thread: Some(thread), ring: Box::new(move || bell.ring()) }
+    }
+
+    fn wait_for_bell(&self) {
+        let until = Instant::now() + TICK;
+        let mut rings = super::enter(&self.inner.bell.rings);
+        while !*rings {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            (rings, _) = self
+                .inner
+                .bell
+                .changed
+                .wait_timeout(rings, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *rings = false;
+    }
+
+    fn ram_sector_bytes(&self) -> u64 {
+        let sectors = u64::from(self.pool().sectors_total).max(1);
+        (self.inner.config.pool_bytes / sectors).max(32)
+    }
+}
+
+impl<D: Disk> Core<D> {
+    /// The store's own clock goes on: forward only, however the caller's jumps.
+    fn advance(&mut self, now_ms: u64) {
+        let step_ms = match self.last_tick_ms {
+            Some(last_ms) if now_ms >= last_ms => now_ms - last_ms,
+            // A clock that was put back says nothing of how long it was.
+            Some(_) => TICK.as_millis() as u64,
+            None => 0,
+        };
+        self.last_tick_ms = Some(now_ms);
+        self.steady_ms += step_ms;
+        self.log.now_ms = now_ms;
+    }
+}
+
+/// The thread that drives a gateway. Dropping it stops the thread; the store stays open.
+pub struct Manager {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    ring: Box<dyn Fn() + Send + Sync>,
+}
+
+impl core::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Manager").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        (self.ring)();
+        if let Some(thread) = self.thread.take() {
+            // A manager that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The gateway on real files.
+
+use super::{Durability, Gateway, GatewayConfig};
+use crate::{BatchToken, Record, Sensor, SensorConfig, SensorKey, Timestamp, disk::RealDisk};
+use std::collections::HashMap;
+
+fn small(sensors: u32) -> GatewayConfig {
+    GatewayConfig {
+        pool_bytes: 4 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 64 << 10,
+        reserve_bytes: 16 << 10,
+        durability: Durability::Interval { ms: 1_000 },
+        ..GatewayConfig::new(sensors)
+    }
+}
+
+fn sensors(gateway: &mut Gateway<RealDisk>, count: u32) -> Vec<Sensor> {
+    (0..count)
+        .map(|id| {
+            let key = SensorKey { source: (id % 3) as u8, id };
+            let config = if id % 2 == 0 {
+                SensorConfig::event(key)
+            } else {
+                SensorConfig::time_series(key, 1_000)
+            };
+            gateway.register(config).unwrap()
+        })
+        .collect()
+}
+
+fn value(sensor: usize, n: u64) -> u32 {
+    (sensor as u32) << 24 | n as u32 & 0xFF_FFFF
+}
+
+fn add(gateway: &mut Gateway<RealDisk>, sensors: &[Sensor], n: u64) {
+    for (index, &sensor) in sensors.iter().enumerate() {
+        let added = if index % 2 == 0 {
+            gateway.append_event(sensor, value(index, n), n * 1_000 + index as u64)
+        } else {
+            gateway.append(sensor, value(index, n), Timestamp::utc(n * 1_000))
+        };
+        assert_eq!(added, Ok(n), "sensor {index}");
+    }
+}
+
+fn drain_all(
+    gateway: &mut Gateway<RealDisk>,
+    sensors: &[Sensor],
+    batch: usize,
+) -> HashMap<Sensor, Vec<Record>> {
+    let mut all = HashMap::new();
+    let mut out = vec![Record::default(); batch];
+    for &sensor in sensors {
+        let records: &mut Vec<Record> = all.entry(sensor).or_default();
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            records.extend(&out[..token.count() as usize]);
+            gateway.ack(token).unwrap();
+        }
+    }
+    all
+}
+
+fn assert_values(
+    all: &HashMap<Sensor, Vec<Record>>,
+    sensors: &[Sensor],
+    range: core::ops::Range<u64>,
+) {
+    for (index, sensor) in sensors.iter().enumerate() {
+        let seen: Vec<(u64, u32)> = all[sensor].iter().map(|r| (r.seq, r.value)).collect();
+        let wanted: Vec<(u64, u32)> = range.clone().map(|n| (n, value(index, n))).collect();
+        assert!(
+            seen == wanted,
+            "sensor {index}: {} of {}: {:?}",
+            seen.len(),
+            wanted.len(),
+            seen.iter().zip(&wanted).find(|(a, b)| a != b)
+        );
+    }
+}
+
+#[test]
+fn what_the_pool_has_no_room_for_comes_back_from_disk_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(20)).unwrap();
+    let sensors = sensors(&mut gateway, 20);
+    for n in 0..5_000 {
+        add(&mut gateway, &sensors, n);
+        gateway.tick(n * 1_000);
+        if n % 500 == 0 {
+            gateway.check().unwrap();
+        }
+    }
+    let disk = gateway.disk();
+    assert!(disk.records > 90_000 && disk.segments > 2, "{disk:?}");
+    assert!(disk.segments_squeezed > 0, "{disk:?}");
+    gateway.check().unwrap();
+    let all = drain_all(&mut gateway, &sensors, 100);
+    assert_values(&all, &sensors, 0..5_000);
+    gateway.tick(5_001_000);
+    gateway.tick(5_003_000);
+    gateway.check().unwrap();
+    // Field bug B29: nothing is left behind.
+    assert_eq!(gateway.disk().segments, 1);
+    assert!(gateway.totals().is_conserved());
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut next = vec![0; 20];
+    let mut acked = vec![0; 20];
+    for round in 0..40 {
+        let mut gateway = Gateway::open_dir(dir.path(), &small(20)).unwrap();
+        assert_eq!(gateway.epoch(), round + 1);
+        let sensors = sensors(&mut gateway, 20);
+        gateway.check().unwrap();
+        for (index, &sensor) in sensors.iter().enumerate() {
+            let config = gateway.sensor_config(sensor).unwrap();
+            assert!(config.first_seq >= next[index], "{} < {}", config.first_seq, next[index]);
+            next[index] = config.first_seq;
+        }
+        for n in 0..200 {
+            for (index, &sensor) in sensors.iter().enumerate() {
+                let n = next[index];
+                let added = if index % 2 == 0 {
+                    gateway.append_event(sensor, value(index, n), n)
+                } else {
+                    gateway.append(sensor, value(index, n), Timestamp::utc(n * 1_000))
+                };
+                assert_eq!(added, Ok(n));
+                next[index] += 1;
+            }
+            gateway.tick(u64::from(round) * 1_000_000 + n * 1_000);
+        }
+        let mut out = vec![Record::default(); 77];
+        for (index, &sensor) in sensors.iter().enumerate() {
+            for _ in 0..2 {
+                let Some(token) = gateway.consume(sensor, &mut out).unwrap() else { break };
+                assert!(token.first_seq() >= acked[index]);
+                for (record, seq) in out[..token.count() as usize].iter().zip(token.first_seq()..) {
+                    assert_eq!((record.seq, record.value), (seq, value(index, seq)));
+                }
+                gateway.ack(token).unwrap();
+            }
+        }
+        gateway.tick(u64::from(round) * 1_000_000 + 500_000);
+        gateway.check().unwrap();
+        for (index, &sensor) in sensors.iter().enumerate() {
+            let levels = gateway.levels(sensor).unwrap();
+            next[index] = levels.written_seq;
+            acked[index] = levels.acked_durable_seq;
+        }
+        assert!(gateway.health().is_ok() || gateway.health().has(super::HealthCause::Volatile));
+    }
+}
+
+#[test]
+fn an_orderly_end_keeps_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(8)).unwrap();
+    let handles = sensors(&mut gateway, 8);
+    for n in 0..333 {
+        add(&mut gateway, &handles, n);
+    }
+    let report = gateway.shut_down(None, &mut |_| ());
+    assert!(report.is_complete() && report.records > 0, "{report:?}");
+    drop(gateway);
+    let mut gateway = Gateway::open_dir(dir.path(), &small(8)).unwrap();
+    assert!(gateway.recovery().was_clean);
+    let handles = sensors(&mut gateway, 8);
+    for n in 333..400 {
+        add(&mut gateway, &handles, n);
+    }
+    let all = drain_all(&mut gateway, &handles, 1_000);
+    assert_values(&all, &handles, 0..400);
+}
+
+#[test]
+fn a_drain_follows_the_log_and_gives_each_sensor_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(20)).unwrap();
+    let sensors = sensors(&mut gateway, 20);
+    for n in 0..3_000 {
+        add(&mut gateway, &sensors, n);
+        gateway.tick(n * 1_000);
+    }
+    let mut all: HashMap<Sensor, Vec<Record>> = HashMap::new();
+    let mut out = vec![Record::default(); 1_000];
+    let none = BatchToken { first_seq: 0, sensor: sensors[0], epoch: 0, count: 0, attempt: 0 };
+    let mut batches = vec![none; 64];
+    let mut nacked = 0;
+    loop {
+        let drained = gateway.drain(super::DrainLimits::default(), &mut out, &mut batches).unwrap();
+        if drained.batches == 0 {
+            break;
+        }
+        let mut from = 0;
+        for token in &batches[..drained.batches] {
+            let records = &out[from..from + token.count() as usize];
+            from += records.len();
+            nacked += 1;
+            if nacked % 7 == 0 {
+                gateway.nack(*token).unwrap();
+                continue;
+            }
+            all.entry(token.sensor()).or_default().extend(records);
+            gateway.ack(*token).unwrap();
+        }
+        assert_eq!(from, drained.records);
+    }
+    assert_values(&all, &sensors, 0..3_000);
+    gateway.check().unwrap();
+}
+
+#[test]
+fn a_quota_drops_the_oldest_of_its_sensor_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = GatewayConfig { quota_bytes: 4_000, ..small(4) };
+    let mut gateway = Gateway::open_dir(dir.path(), &config).unwrap();
+    let sensors = sensors(&mut gateway, 4);
+    for n in 0..4_000 {
+        add(&mut gateway, &sensors, n);
+        gateway.tick(n * 1_000);
+    }
+    gateway.check().unwrap();
+    for (index, &sensor) in sensors.iter().enumerate() {
+        let stats = gateway.stats(sensor).unwrap();
+        assert!(stats.dropped_quota > 0 && stats.is_conserved(), "{stats:?}");
+        let mut out = vec![Record::default(); 4_000];
+        let token = gateway.consume(sensor, &mut out).unwrap().unwrap();
+        assert_eq!(token.first_seq(), stats.dropped_quota, "sensor {index}");
+        assert_eq!(u64::from(token.count()), stats.unsent);
+    }
+}
