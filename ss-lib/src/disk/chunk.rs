@@ -12,7 +12,7 @@ mod control;
 mod index;
 mod records;
 
-pub(crate) use control::{ClockChunk, Footer, Head, LossChunk, SensorChunk};
+pub(crate) use control::{ClockChunk, Footer, Head, LifeCounts, LossChunk, SensorChunk};
 pub(crate) use index::IndexChunk;
 pub(crate) use records::{Form, RecordsChunk, RunHeader};
 
@@ -82,6 +82,11 @@ pub(crate) struct ChunkReader<'a> {
 impl<'a> ChunkReader<'a> {
     pub(super) const fn new(chunks: &'a [u8], info: PageInfo) -> Self {
         Self { rest: Decoder::new(chunks), info, key: 0, is_broken: false }
+    }
+
+    /// Bytes that were not read yet.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.rest.rest().len()
     }
 
     /// The next body and the key that it begins with, decoded no further.

@@ -6,15 +6,32 @@
 #![allow(dead_code)]
 
 mod chunk;
+mod export;
+mod inspect;
 mod io;
 mod page;
+mod plan;
 mod real;
+mod repair;
+mod scan;
 mod superblock;
 mod varint;
 
+pub use export::{Exported, RecordFilter, Records};
+pub use inspect::{ChunkDump, PageDump, decode_page};
 pub use io::{Disk, DiskError, FileName, Operation, Space};
-pub use page::{FORMAT_VERSION, PAGE_BYTES, PageFault, StoreId};
+pub use page::{FORMAT_VERSION, PAGE_BYTES, PageFault, PageInfo, StoreId};
+pub use plan::{
+    Action, Finding, MissingSegments, Plan, SetAside, Severity, Unusable, Verdict, plan,
+};
 pub use real::RealDisk;
+pub use repair::{RepairError, RepairOptions, Repaired, repair};
+pub use scan::{
+    BadPages, ClockOffset, Cut, CutReason, Durable, ForeignFile, FuturePage, Identity,
+    IdentitySource, LEDGER_MAX, LOST_RANGES_MAX, LedgerLoss, LostPlace, LostRange, PageClass, Role,
+    SENSORS_MAX, Scan, ScanError, ScanProgress, SegmentScan, SensorScan, SensorTime, SlotScan,
+    Totals, scan, scan_with,
+};
 pub use superblock::Superblock;
 
 /// The fewest pages of a segment: one for its head, and some for data.
