@@ -89,7 +89,12 @@ fn checkpoint_pages<D: Disk>(
         for chunk in page.chunks().flatten() {
             match chunk {
                 Chunk::Sensor(_) => sensors_seen += 1,
-                Chunk::CheckpointEnd { sensors } if is_begun && sensors == sensors_seen => {
+                // A squeezed segment need not repeat the sensors; it cannot be what the state begins with.
+                Chunk::CheckpointEnd { sensors }
+                    if is_begun
+                        && sensors == sensors_seen
+                        && (sensors > 0 || segment.generation == 0) =>
+                {
                     pages = Some(number + 1);
                     return false;
                 }
