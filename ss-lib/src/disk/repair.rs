@@ -11,7 +11,7 @@ use super::{
     scan::{Identity, LostRange, Scan, ScanError, SlotScan, scan},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Superblock},
 };
-pub(crate) use checkpoint::Checkpoint;
+pub(crate) use checkpoint::{Checkpoint, balance, ledger, mended};
 use std::{error::Error, fmt, io};
 
 /// The directory that takes what a repair takes out.

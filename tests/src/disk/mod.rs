@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "names of tests' helpers say it")]
 
 pub mod damage;
+pub mod edits;
 pub mod golden;
 pub mod memory;
 pub mod page;
