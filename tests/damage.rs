@@ -2,7 +2,12 @@
 //! never a panic, one bad page costs at most that page's records, everything that looks at the store
 //! agrees on the loss, and a repair leaves a sound store in which the loss stands.
 #![cfg(not(feature = "shuttle"))]
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "helpers are tests too, and files' names are the engine's"
+)]
 
 use ss_lib::disk::{PAGE_BYTES, RepairError, RepairOptions, Verdict, plan, repair, scan};
 use ss_tests::disk::{

@@ -84,7 +84,7 @@ fn field_b40_a_sensor_that_left_the_configuration_is_still_read() {
 #[test]
 fn field_b43_hostile_stores_are_looked_at_and_mended() {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..1_500 {
+    for _ in 0..2_500 {
         let bytes: Vec<u8> = (0..160)
             .map(|_| {
                 state ^= state << 13;

@@ -97,10 +97,10 @@ impl Disk for MemoryDisk {
 
     fn create(&self, name: &str) -> io::Result<String> {
         self.change()?;
-        if let Some((directory, _)) = name.split_once('/') {
-            if !self.directories.lock().unwrap().iter().any(|known| known == directory) {
-                return Err(missing());
-            }
+        let directory = name.split_once('/').map(|(directory, _)| directory);
+        let known = self.directories.lock().unwrap();
+        if directory.is_some_and(|directory| !known.iter().any(|other| other == directory)) {
+            return Err(missing());
         }
         let mut files = self.lock();
         if files.contains_key(name) {

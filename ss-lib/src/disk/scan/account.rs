@@ -184,7 +184,8 @@ impl Account {
         explained.sort_unstable_by_key(|range| range.start);
         let floor = tally.state.chunk.first_segment;
         let place = self.place_of(bad, floor, after, before);
-        for range in explained.into_iter().chain([gap.end..gap.end]) {
+        let last = gap.end..gap.end;
+        for range in explained.into_iter().chain(std::iter::once(last)) {
             let end = range.start.min(gap.end);
             if end > at {
                 self.lose(key, at..end, place);
@@ -438,11 +439,9 @@ impl Pass<'_> {
             Fault::Stale => PageClass::Stale,
             Fault::Unreadable => PageClass::Unreadable,
         };
-        if let Some(run) = self.pending.last_mut() {
-            if run.class == class {
-                run.pages += 1;
-                return;
-            }
+        if let Some(run) = self.pending.last_mut().filter(|run| run.class == class) {
+            run.pages += 1;
+            return;
         }
         let before = self.pending.iter().map(|run| u64::from(run.pages)).sum::<u64>();
         self.pending.push(BadPages {

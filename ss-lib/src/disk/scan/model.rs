@@ -217,6 +217,7 @@ impl Role {
 
 /// One segment's file.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a file")]
 pub struct SegmentScan {
     /// The file's name.
     pub file: FileName,
