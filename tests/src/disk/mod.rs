@@ -8,6 +8,7 @@
     reason = "helpers are tests too, their names say what they are, and files' names are the engine's"
 )]
 
+pub mod chunks;
 pub mod damage;
 pub mod edits;
 pub mod golden;
