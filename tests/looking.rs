@@ -10,7 +10,13 @@ use ss_lib::{
         RecordFilter, Records, Role, decode_page, plan, scan,
     },
 };
-use ss_tests::disk::{damage::look, golden, memory::MemoryDisk, store::StoreWriter};
+use ss_tests::disk::{
+    damage::look,
+    golden,
+    memory::MemoryDisk,
+    page::{Page, Place},
+    store::StoreWriter,
+};
 
 const FILE: &str = "0000000000000000-00.seg";
 const KEY: SensorKey = SensorKey { source: 1, id: 5 };
@@ -63,9 +69,8 @@ fn a_stale_page_is_not_part_of_the_log() {
     let stale = disk.files()[FILE][4 * PAGE_BYTES..].to_vec();
     // The log was cut before page 4 and went on there, with a number beyond.
     disk.edit(FILE, |file| file.truncate(4 * PAGE_BYTES));
-    let mut place =
-        ss_tests::disk::page::Place { store_id: [1; 16], segment: 0, generation: 0, page: 4 };
-    let page = ss_tests::disk::page::Page::new(90, 2, 0, 2).seal(place);
+    let mut place = Place { store_id: [1; 16], segment: 0, generation: 0, page: 4 };
+    let page = Page::new(90, 2, 0, 2).seal(place);
     disk.edit(FILE, |file| file.extend(&page));
     let mut stale = stale;
     place.page = 5;
@@ -149,4 +154,66 @@ fn a_store_without_its_superblock_is_known_from_its_segments() {
     let identity = found.identity.unwrap();
     assert_eq!((identity.store_id, identity.from), (writer.store_id, IdentitySource::Head));
     assert!(plan(&found).findings[0].text.contains("superblock"));
+}
+
+/// A segment of pages that a test writes chunk by chunk.
+fn by_hand(sensors: u8, pages: &[&[&[u8]]]) -> MemoryDisk {
+    let writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let mut bytes = Vec::new();
+    for (number, chunks) in pages.iter().enumerate() {
+        let mut page = Page::new(number as u64 + 1, 1, 0, 1);
+        if number == 0 {
+            let head = [&[6][..], &[1; 16], &[0; 8], &[0, 16]].concat();
+            assert!(page.framed(&head));
+        }
+        for chunk in *chunks {
+            assert!(page.framed(chunk));
+        }
+        if number == 0 {
+            assert!(page.framed(&[7, sensors]));
+        }
+        let place = Place { store_id: [1; 16], segment: 0, generation: 0, page: number as u32 };
+        bytes.extend(page.seal(place));
+    }
+    writer.disk.edit(FILE, |file| *file = bytes);
+    writer.disk
+}
+
+/// An active event sensor 0/1: period 0, head 0, `span` numbers of which `missing` are not held, from
+/// segment 0 on.
+fn sensor(span: u8, missing: u8) -> [u8; 7] {
+    [0x33, 2, 0, 0, span, missing, 0]
+}
+
+/// Two of its records from number `first` on, at 0 ms of the caller's clock.
+fn two_records(first: u8) -> Vec<u8> {
+    let mut body = vec![0xA1, 2, first, 2, 0];
+    body.extend([0; 16]);
+    body
+}
+
+/// The ledger is bounded. A loss that it has forgotten is known from what the sensor says it holds: it is
+/// not found a second time.
+#[test]
+fn a_gap_that_was_written_off_is_not_lost_again() {
+    let (begin, records, later) = (sensor(0, 0), two_records(0), two_records(7));
+    let lossy = by_hand(1, &[&[&begin], &[&records], &[&later]]);
+    let (_, plan, _) = look(&lossy);
+    assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (2, 5));
+    let known = sensor(9, 5);
+    let written_off = by_hand(1, &[&[&begin], &[&records], &[&later], &[&known]]);
+    let (scan, plan, found) = look(&written_off);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Sound, "{:?}", plan.findings);
+    assert_eq!((plan.records_lost, scan.sensors[0].held, found.len()), (0, 4, 4));
+}
+
+/// A checkpoint in which a sensor is missing is none, whatever page it was lost from.
+#[test]
+fn a_checkpoint_with_a_sensor_missing_is_not_complete() {
+    let begin = sensor(0, 0);
+    let (complete, short) = (by_hand(1, &[&[&begin]]), by_hand(2, &[&[&begin]]));
+    assert!(look(&complete).0.segments[0].has_checkpoint);
+    let (scan, plan, _) = look(&short);
+    assert!(!scan.segments[0].has_checkpoint && scan.is_checkpoint_damaged);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Damaged);
 }

@@ -18,11 +18,12 @@ pub(super) struct Pass<'a> {
     /// Bad runs of which it is not known yet whether a page of the log follows.
     pending: Vec<BadPages>,
     index_from: Option<u32>,
+    sensors_seen: u64,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(account: &'a mut Account, scan: &'a mut Scan, index: usize) -> Self {
-        Self { account, scan, index, pending: Vec::new(), index_from: None }
+        Self { account, scan, index, pending: Vec::new(), index_from: None, sensors_seen: 0 }
     }
 
     pub(super) fn page(&mut self, segment: &mut SegmentScan, number: u32, page: &PageView<'_>) {
@@ -51,9 +52,14 @@ impl<'a> Pass<'a> {
                     self.account.records(segment, bad, at, &records);
                     self.index_from = None;
                 }
-                Chunk::CheckpointEnd { .. } if segment.checkpoint_pages == 0 => {
-                    segment.checkpoint_pages = number + 1;
-                    segment.has_checkpoint = segment.has_head && segment.pages_valid == number + 1;
+                Chunk::Sensor(_) => self.sensors_seen += 1,
+                Chunk::CheckpointEnd { sensors } if segment.checkpoint_pages == 0 => {
+                    segment.has_checkpoint = segment.has_head
+                        && segment.pages_valid == number + 1
+                        && sensors == self.sensors_seen;
+                    if segment.has_checkpoint {
+                        segment.checkpoint_pages = number + 1;
+                    }
                 }
                 Chunk::Index(_) => {
                     self.index_from.get_or_insert(number);
