@@ -86,6 +86,11 @@ impl<'a> ChunkReader<'a> {
         Self { rest: Decoder::new(chunks), info, key: 0, is_broken: false }
     }
 
+    /// Bytes that were not read yet.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.rest.rest().len()
+    }
+
     /// The next body and the key that it begins with, decoded no further.
     #[inline]
     fn next_body(&mut self) -> Option<Body<'a>> {

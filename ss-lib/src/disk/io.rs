@@ -30,6 +30,8 @@ pub trait Disk: Send + Sync + 'static {
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Makes creations, renames and unlinks in the directory durable.
     fn sync_dir(&self) -> io::Result<()>;
+    /// The same for a directory in the directory.
+    fn sync_subdir(&self, name: &str) -> io::Result<()>;
     /// Removes a file.
     fn unlink(&self, name: &str) -> io::Result<()>;
     /// Gives a file another name.
@@ -180,6 +182,12 @@ impl FileName {
     /// The name.
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl Default for FileName {
+    fn default() -> Self {
+        Self::new("")
     }
 }
 

@@ -8,13 +8,19 @@
 mod append;
 mod cache;
 mod chunk;
+mod export;
 mod fences;
+mod inspect;
 mod io;
 mod log;
 mod page;
+mod plan;
 mod reader;
 mod real;
 mod recover;
+mod repair;
+mod salvage;
+mod scan;
 mod seal;
 mod segment;
 mod squeeze;
@@ -33,10 +39,23 @@ pub(crate) use recover::State;
 pub(crate) use segment::{Position, SegmentState};
 pub(crate) use squeeze::{Squeeze, Squeezed};
 
+pub use export::{Exported, RecordFilter, Records};
+pub use inspect::{ChunkDump, PageDump, decode_page};
 pub use io::{Disk, DiskError, FileName, Operation, Space};
-pub use page::{FORMAT_VERSION, PAGE_BYTES, PageFault, StoreId};
+pub use page::{FORMAT_VERSION, PAGE_BYTES, PageFault, PageInfo, StoreId};
+pub use plan::{
+    Action, Finding, MissingSegments, Plan, SetAside, Severity, Unusable, Verdict, plan,
+};
 pub use real::RealDisk;
 pub use recover::{OpenError, Origin, Recovery};
+pub use repair::{RepairError, RepairOptions, Repaired, repair};
+pub use salvage::{SalvageError, SalvageOptions, Salvaged, salvage};
+pub use scan::{
+    BadPages, ClockOffset, Cut, CutReason, Durable, ForeignFile, FuturePage, Identity,
+    IdentitySource, LEDGER_MAX, LOST_RANGES_MAX, LedgerLoss, LostPlace, LostRange, PageClass, Role,
+    SENSORS_MAX, Scan, ScanError, ScanProgress, SegmentScan, SensorScan, SensorTime, SlotScan,
+    Totals, scan, scan_with,
+};
 pub use superblock::Superblock;
 
 /// The fewest pages of a segment: one for its head, and some for data.

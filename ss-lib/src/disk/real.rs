@@ -118,6 +118,10 @@ impl Disk for RealDisk {
         Ok(rustix::fs::fsync(&self.directory)?)
     }
 
+    fn sync_subdir(&self, name: &str) -> io::Result<()> {
+        self.at(name, OFlags::RDONLY | OFlags::DIRECTORY)?.sync_all()
+    }
+
     fn unlink(&self, name: &str) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?)
     }

@@ -297,6 +297,8 @@ pub(super) fn decode_footer(body: Body<'_>) -> Option<Footer<'_>> {
     let index_pages = u32::try_from(fields.varint()?).ok()?;
     let records = fields.varint()?;
     let fence_step = u32::try_from(fields.varint()?).ok().filter(|&step| step > 0)?;
+    // A segment has far fewer pages than numbers have room for; the sums of readers must not overflow.
+    index_page.checked_add(index_pages).filter(|&end| end < u32::MAX)?;
     let footer = FooterFields { index_page, index_pages, records, fence_step };
     let keys = fields;
     for _ in 0..index_pages.div_ceil(fence_step) {

@@ -270,9 +270,9 @@ pub(super) fn decode(body: Body<'_>, info: PageInfo) -> Option<RecordsChunk<'_>>
     let runs = if ext & EXT_RUNS != 0 {
         run_count = u32::try_from(fields.varint()?).ok()?;
         let runs = fields;
-        let mut begins = 0;
+        let mut begins = 0_u64;
         for _ in 0..run_count {
-            begins += fields.varint()?;
+            begins = begins.checked_add(fields.varint()?)?;
             fields.signed()?;
             if begins >= u64::from(count) {
                 return None;
@@ -289,7 +289,7 @@ pub(super) fn decode(body: Body<'_>, info: PageInfo) -> Option<RecordsChunk<'_>>
         && super::unpack_key(key).is_some()
         && first_seq.checked_add(u64::from(count)).is_some()
         && skip <= first_seq
-        && payload.len() == count as usize * form.record_bytes();
+        && payload.len() as u64 == u64::from(count) * form.record_bytes() as u64;
     let header = RunHeader { key, first_seq, base_ms, skip, epoch, period_ms, form, clock };
     is_sound.then_some(RecordsChunk { header, count, runs, run_count, payload })
 }

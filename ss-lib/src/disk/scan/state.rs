@@ -1,0 +1,197 @@
+//! The newest state of every sensor: the newest complete checkpoint, and what the log says after it.
+
+use super::{
+    super::{
+        chunk::{Chunk, LossChunk, RecordsChunk, SensorChunk},
+        io::{Disk, DiskError},
+        page::SegmentSeed,
+    },
+    Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
+};
+use crate::{DropCause, Kind};
+use std::collections::BTreeMap;
+
+/// A sensor as the log left it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SensorState {
+    pub(super) chunk: SensorChunk,
+    /// Its definition was read; else only records name it.
+    pub(super) is_defined: bool,
+    /// Its place in the order in which sensors appeared.
+    pub(super) order: u32,
+}
+
+/// What the log says at its end.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) sensors: BTreeMap<u64, SensorState>,
+    /// By sensor, first number and cause: count, time, place in order of appearance.
+    pub(super) ledger: BTreeMap<(u64, u64, u8), (u32, u64, u64)>,
+    pub(super) clocks: BTreeMap<u32, i64>,
+    losses_seen: u64,
+    sensors_beyond_limit: u64,
+}
+
+/// Reads the state. The second answer is the index of the segment that it begins with.
+pub(super) fn read<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &mut Scan,
+    identity: &Identity,
+) -> Result<(State, usize), DiskError> {
+    let mut first = None;
+    for index in (0..scan.segments.len()).rev() {
+        if scan.segments[index].role != Role::Log {
+            continue;
+        }
+        let pages = checkpoint_pages(reader, scan, identity, index)?;
+        let segment = &mut scan.segments[index];
+        segment.checkpoint_pages = pages.unwrap_or(0);
+        segment.has_checkpoint = pages.is_some();
+        if pages.is_some() {
+            first = Some(index);
+            break;
+        }
+    }
+    scan.state_segment = first.map(|index| scan.segments[index].segment);
+    let first = first.unwrap_or(0);
+    let mut state = State::default();
+    for index in first..scan.segments.len() {
+        let segment = &scan.segments[index];
+        if segment.role != Role::Log {
+            continue;
+        }
+        let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+        walk_segment(reader, segment, seed, &mut |_, page| {
+            if let Ok(page) = page {
+                page.chunks().flatten().for_each(|chunk| state.chunk(&chunk));
+            }
+            true
+        })?;
+    }
+    scan.sensors_beyond_limit = state.sensors_beyond_limit;
+    Ok((state, first))
+}
+
+/// Pages of the segment's checkpoint, if every one of them can be read and no sensor is missing.
+fn checkpoint_pages<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &Scan,
+    identity: &Identity,
+    index: usize,
+) -> Result<Option<u32>, DiskError> {
+    let segment = &scan.segments[index];
+    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+    let mut pages = None;
+    let mut sensors_seen = 0_u64;
+    walk_segment(reader, segment, seed, &mut |number, page| {
+        let Ok(page) = page else { return false };
+        let is_begun = number > 0 || matches!(page.first_chunk(), Some(Chunk::Head(_)));
+        for chunk in page.chunks().flatten() {
+            match chunk {
+                Chunk::Sensor(_) => sensors_seen += 1,
+                // A squeezed segment need not repeat the sensors; it cannot be what the state begins with.
+                Chunk::CheckpointEnd { sensors }
+                    if is_begun
+                        && sensors == sensors_seen
+                        && (sensors > 0 || segment.generation == 0) =>
+                {
+                    pages = Some(number + 1);
+                    return false;
+                }
+                Chunk::Head(_) | Chunk::Loss(_) | Chunk::Clock(_) => {}
+                // What cannot stand in a checkpoint: its end is lost.
+                _ => return false,
+            }
+        }
+        is_begun
+    })?;
+    Ok(pages)
+}
+
+impl State {
+    fn chunk(&mut self, chunk: &Chunk<'_>) {
+        match chunk {
+            Chunk::Sensor(sensor) => {
+                if let Some(state) = self.place(sensor.key, || *sensor) {
+                    (state.chunk, state.is_defined) = (*sensor, true);
+                }
+            }
+            Chunk::Records(records) => self.records(records),
+            Chunk::Loss(loss) => self.loss(loss),
+            Chunk::Clock(clock) => {
+                if self.clocks.len() < SENSORS_MAX || self.clocks.contains_key(&clock.epoch) {
+                    self.clocks.insert(clock.epoch, clock.offset_ms);
+                }
+            }
+            Chunk::Head(_) | Chunk::CheckpointEnd { .. } | Chunk::Index(_) | Chunk::Footer(_) => {}
+        }
+    }
+
+    fn place(
+        &mut self,
+        key: u64,
+        undefined: impl FnOnce() -> SensorChunk,
+    ) -> Option<&mut SensorState> {
+        if self.sensors.len() >= SENSORS_MAX && !self.sensors.contains_key(&key) {
+            self.sensors_beyond_limit += 1;
+            return None;
+        }
+        let order = self.sensors.len() as u32;
+        let entry = self.sensors.entry(key);
+        Some(entry.or_insert_with(|| SensorState { chunk: undefined(), is_defined: false, order }))
+    }
+
+    /// Records move the end. What their numbers leap over and `skip` does not explain should be held.
+    fn records(&mut self, records: &RecordsChunk<'_>) {
+        let (first, end) = (records.header.first_seq, records.end_seq());
+        let Some(state) = self.place(records.header.key, || undefined(records)) else { return };
+        let sensor = &mut state.chunk;
+        if end <= sensor.end_seq {
+            return;
+        }
+        let leap = first.saturating_sub(sensor.end_seq);
+        let skipped = leap.min(records.header.skip);
+        let new = end - first.max(sensor.end_seq);
+        if sensor.held == 0 && skipped == leap {
+            // Nothing is held before these: they are the head.
+            sensor.head_seq = sensor.head_seq.max(end - new);
+        }
+        sensor.held += leap - skipped + new;
+        sensor.end_seq = end;
+    }
+
+    fn loss(&mut self, loss: &LossChunk) {
+        let place = (loss.key, loss.first_seq, cause_number(loss.cause));
+        if self.ledger.len() >= LEDGER_MAX && !self.ledger.contains_key(&place) {
+            return;
+        }
+        let entry = self.ledger.entry(place).or_insert((0, 0, self.losses_seen));
+        self.losses_seen += 1;
+        if loss.count >= entry.0 {
+            (entry.0, entry.1) = (loss.count, loss.at_ms);
+        }
+    }
+}
+
+pub(super) fn cause_number(cause: DropCause) -> u8 {
+    DropCause::ALL.iter().position(|&other| other == cause).unwrap_or(0) as u8
+}
+
+/// A sensor that only its records name.
+fn undefined(records: &RecordsChunk<'_>) -> SensorChunk {
+    let header = &records.header;
+    let kind = header.form.kind();
+    let is_event = kind == Kind::Event;
+    SensorChunk {
+        key: header.key,
+        kind,
+        is_active: true,
+        period_ms: if is_event { 0 } else { header.period_ms.max(1) },
+        head_seq: header.first_seq,
+        end_seq: header.first_seq,
+        held: 0,
+        hole: (header.first_seq, header.first_seq),
+        first_segment: 0,
+        counts: super::super::chunk::LifeCounts::default(),
+    }
+}
