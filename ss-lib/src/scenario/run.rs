@@ -1,14 +1,19 @@
 //! Runs a scenario on this machine: the store that its profile names, the driver, the oracle.
 
+mod linux;
+
+pub use linux::{Place, RunError};
+
 use super::{
-    Driver, DriverMemory, Engine, Observer, Op, Reply, SensorRun, Summary,
+    DiskUse, Driver, DriverMemory, Engine, Observer, Op, Reply, Restart, Restarted, SensorRun,
+    Summary,
     expect::{Figure, Judged},
-    oracle::{Oracle, Terms, Violation},
-    sensors::members,
+    oracle::{DiskTerms, Oracle, Terms, Violation},
+    sensors::{members, of_run},
     text::{Profile, Scenario},
 };
 use crate::{
-    Record, RegisterError, SensorStats,
+    Record, SensorStats,
     ram::{
         LedgerStats, PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store,
         footprint_bytes,
@@ -111,6 +116,26 @@ pub struct Figures {
     /// The greatest age that a record reached before it was answered for good, or until the end, in
     /// ms of virtual time.
     pub oldest_age_ms: u64,
+    /// The disk, if the store has one.
+    pub disk: Option<DiskFigures>,
+}
+
+/// What a run took of the disk, and what its restarts cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskFigures {
+    /// At the end.
+    pub used: DiskUse,
+    /// Bytes for a record that was on disk only, when most of them were, in hundredths.
+    pub centibytes_per_record: u64,
+    /// The longest that a record was held and not durable, in ms of virtual time. Each sensor is
+    /// looked at once a second.
+    pub durable_lag_ms: u64,
+    /// How often the store was opened again.
+    pub recoveries: u64,
+    /// Records that were in RAM only when the store was killed. Their numbers are given again.
+    pub lost_in_kills: u64,
+    /// Records that shutdowns left unwritten at their deadline.
+    pub shutdown_left: u64,
 }
 
 impl Figures {
@@ -120,6 +145,7 @@ impl Figures {
             Some(group) => group.stats,
             None => self.totals,
         };
+        let disk = self.disk.unwrap_or_default();
         match figure {
             Figure::Added => stats.added,
             Figure::Refused => stats.refused,
@@ -128,6 +154,8 @@ impl Figures {
             Figure::Lost => stats.dropped(),
             Figure::Recycled => stats.dropped_recycled,
             Figure::Corrupt => stats.dropped_corrupt,
+            Figure::Quota => stats.dropped_quota,
+            Figure::DiskMax => stats.dropped_disk_max,
             Figure::Pending => stats.pending,
             Figure::Unsent => stats.unsent,
             Figure::Redelivered => self.redelivered,
@@ -136,6 +164,16 @@ impl Figures {
             Figure::OldestAge => self.oldest_age_ms,
             Figure::Ram => self.ram.bytes_peak,
             Figure::SectorsPeak => u64::from(self.ram.pool.sectors_peak),
+            Figure::DiskBytes => disk.used.bytes,
+            Figure::DiskBytesPeak => disk.used.bytes_peak,
+            Figure::DiskBytesWritten => disk.used.bytes_written,
+            Figure::DiskSegments => disk.used.segments,
+            Figure::DiskFsyncs => disk.used.fsyncs,
+            Figure::BytesPerRecord => disk.centibytes_per_record,
+            Figure::DurableLag => disk.durable_lag_ms,
+            Figure::Recoveries => disk.recoveries,
+            Figure::LostInKills => disk.lost_in_kills,
+            Figure::ShutdownLeft => disk.shutdown_left,
         }
     }
 }
@@ -153,12 +191,23 @@ pub struct Outcome {
     pub expectations: Vec<Judged>,
     /// The first broken promise.
     pub violation: Option<Violation>,
+    /// How long each opening after a stop took, in ns of this machine's time.
+    pub recoveries_ns: Vec<u64>,
 }
 
-/// Runs `scenario` under the oracle. The error: the store has no place for its sensors, which
-/// loading the scenario has ruled out.
-pub fn run(scenario: &Scenario, watch: &mut impl Watch) -> Result<Outcome, RegisterError> {
+/// Runs `scenario` under the oracle; a store on disk lies in a temporary directory.
+pub fn run(scenario: &Scenario, watch: &mut impl Watch) -> Result<Outcome, RunError> {
+    run_at(scenario, &Place::Temporary, watch)
+}
+
+/// Runs `scenario` under the oracle; a store on disk lies at `place`.
+pub fn run_at(
+    scenario: &Scenario,
+    place: &Place,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RunError> {
     match scenario.profile {
+        Profile::Linux => linux::run(scenario, place, watch),
         Profile::Stm32 => {
             let mut store = Box::new(Stm32Store::open(scenario.store_config()));
             let size = StoreSize {
@@ -198,7 +247,18 @@ pub fn run_in<E: Engine>(
     engine: &mut E,
     size: StoreSize,
     watch: &mut impl Watch,
-) -> Result<Outcome, RegisterError> {
+) -> Result<Outcome, RunError> {
+    judge(scenario, engine, size, true, watch)
+}
+
+/// The same. Without `drains`, what is left at the end stays in the store.
+fn judge<E: Engine>(
+    scenario: &Scenario,
+    engine: &mut E,
+    size: StoreSize,
+    drains: bool,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RunError> {
     let description = scenario.description();
     let sensors = scenario.sensors() as usize;
     let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
@@ -207,7 +267,12 @@ pub fn run_in<E: Engine>(
             epoch: scenario.store_config().epoch,
             policy: scenario.store_config().policy,
             sector_records_max: scenario.geometry.time_series_per_sector(),
+            disk: scenario.disk.map(|disk| DiskTerms {
+                quota_bytes: disk.quota_bytes,
+                disk_max_bytes: disk.disk_max_bytes,
+            }),
         }),
+        recoveries: 0,
         watch,
         is_cancelled: false,
     };
@@ -222,12 +287,25 @@ pub fn run_in<E: Engine>(
         batch: &mut batch,
         peeked: &mut peeked,
     };
-    let driver = Driver::new(&description, engine, &mut observer, memory)?;
-    let summary = driver.run();
-    let Watched { mut oracle, is_cancelled, .. } = observer;
+    let driver = Driver::new(&description, engine, &mut observer, memory);
+    let summary = driver.map_err(RunError::Register)?.run();
+    if let Some(error) = summary.restart_error {
+        return Err(RunError::Restart(error));
+    }
+    let Watched { mut oracle, is_cancelled, recoveries, .. } = observer;
     let ram = ram_figures(engine.pool(), size);
-    let figures = figures(scenario, engine, &summary, &oracle, ram);
-    oracle.drain(summary.virtual_ms, engine);
+    let mut figures = figures(scenario, engine, &runs, &summary, &oracle, ram);
+    figures.disk = engine.disk().map(|used| DiskFigures {
+        used,
+        centibytes_per_record: oracle.centibytes_per_record(),
+        durable_lag_ms: oracle.durable_lag_ms(),
+        recoveries,
+        lost_in_kills: oracle.lost_in_kills(),
+        shutdown_left: oracle.shutdown_left(),
+    });
+    if drains {
+        oracle.drain(summary.virtual_ms, engine);
+    }
     let expectations: Vec<Judged> = if is_cancelled {
         Vec::new()
     } else {
@@ -241,7 +319,8 @@ pub fn run_in<E: Engine>(
     } else {
         Verdict::Pass
     };
-    Ok(Outcome { verdict, seed: description.seed, figures, expectations, violation })
+    let (seed, recoveries_ns) = (description.seed, Vec::new());
+    Ok(Outcome { verdict, seed, figures, expectations, violation, recoveries_ns })
 }
 
 fn ram_figures(pool: PoolStats, size: StoreSize) -> RamFigures {
@@ -254,6 +333,7 @@ fn ram_figures(pool: PoolStats, size: StoreSize) -> RamFigures {
 fn figures<E: Engine>(
     scenario: &Scenario,
     engine: &E,
+    runs: &[SensorRun],
     summary: &Summary,
     oracle: &Oracle,
     ram: RamFigures,
@@ -269,8 +349,9 @@ fn figures<E: Engine>(
             stats: SensorStats::default(),
         })
         .collect();
-    for (index, (group, _)) in (0..).zip(members(description.groups)) {
-        groups[group as usize].stats += engine.stats(crate::Sensor(index));
+    for ((group, _), run) in members(description.groups).zip(runs) {
+        let stats = run.sensor.map(|sensor| engine.stats(sensor)).unwrap_or_default();
+        groups[group as usize].stats += of_run(stats, &description.groups[group as usize]);
     }
     Figures {
         digest: summary.digest,
@@ -284,6 +365,7 @@ fn figures<E: Engine>(
         batches: summary.batches,
         stale_answers: summary.stale_answers,
         oldest_age_ms: oracle.oldest_age_ms(summary.virtual_ms),
+        disk: None,
     }
 }
 
@@ -292,6 +374,7 @@ struct Watched<'a, W> {
     oracle: Oracle,
     watch: &'a mut W,
     is_cancelled: bool,
+    recoveries: u64,
 }
 
 impl<E: Engine, W: Watch> Observer<E> for Watched<'_, W> {
@@ -357,8 +440,25 @@ impl<E: Engine, W: Watch> Observer<E> for Watched<'_, W> {
         Observer::<E>::answered(&mut self.oracle, now_ms, token, answer, result);
     }
 
-    fn lost(&mut self, now_ms: u64, losses: &[crate::Loss]) {
-        Observer::<E>::lost(&mut self.oracle, now_ms, losses);
+    fn lost(&mut self, now_ms: u64, losses: &[crate::Loss], engine: &E) {
+        self.oracle.lost(now_ms, losses, engine);
+    }
+
+    fn ticked(&mut self, now_ms: u64, engine: &E) {
+        self.oracle.ticked(now_ms, engine);
+    }
+
+    fn stopping(&mut self, now_ms: u64, restart: &Restart, engine: &E) {
+        self.oracle.stopping(now_ms, restart, engine);
+    }
+
+    fn found_again(&mut self, index: u32, sensor: Option<crate::Sensor>) {
+        Observer::<E>::found_again(&mut self.oracle, index, sensor);
+    }
+
+    fn restarted(&mut self, now_ms: u64, restart: &Restart, restarted: Restarted, engine: &E) {
+        self.recoveries += 1;
+        self.oracle.restarted(now_ms, restart, restarted, engine);
     }
 
     fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {
