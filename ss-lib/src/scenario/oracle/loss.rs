@@ -32,7 +32,7 @@ impl Oracle {
             }
             return;
         }
-        if let Some(why) = impossible(&terms, book, loss, engine) {
+        if let Some(why) = impossible(&terms, loss) {
             let seen = format!("{loss:?}: {why}");
             return self.blame(Promise::Conservation, now_ms, place, seen);
         }
@@ -43,6 +43,10 @@ impl Oracle {
                 self.blame(Promise::Conservation, now_ms, place, seen);
             }
             return;
+        }
+        if let Some(why) = needless(&terms, book, loss, engine) {
+            let seen = format!("{loss:?}: {why}");
+            return self.blame(Promise::Conservation, now_ms, place, seen);
         }
         let is_whole = end <= book.shelf.end_seq() && book.gaps.count(new_first, end) == 0;
         let pending = book.pending_count();
@@ -86,28 +90,35 @@ impl Oracle {
     }
 }
 
-/// Why this store could not have lost records so, if it could not.
-fn impossible<E: Engine>(terms: &Terms, book: &Book, loss: &Loss, engine: &E) -> Option<String> {
-    match (loss.cause, &terms.disk) {
+/// Why this store cannot lose records for this cause, if it cannot.
+fn impossible(terms: &Terms, loss: &Loss) -> Option<String> {
+    match loss.cause {
         // No scenario lets memory rot, so that a wrong checksum is the store's own fault.
-        (DropCause::Corrupt, _) => Some("nothing rots here".to_owned()),
-        (DropCause::Recycled, _) if terms.policy == FullPolicy::RefuseNew => {
+        DropCause::Corrupt => Some("nothing rots here".to_owned()),
+        DropCause::Recycled if terms.policy == FullPolicy::RefuseNew => {
             Some(format!("the policy is {:?}", terms.policy))
         }
-        (DropCause::Quota | DropCause::DiskMax, None) => Some("there is no disk".to_owned()),
-        (DropCause::Quota, Some(disk)) => {
-            let bytes_max = (book.held_count() + u64::from(loss.count)) * RECORD_BYTES_MAX;
-            (bytes_max < disk.quota_bytes).then(|| {
-                let quota_bytes = disk.quota_bytes;
-                format!("the sensor held at most {bytes_max} B, its quota is {quota_bytes} B")
-            })
+        DropCause::Quota | DropCause::DiskMax if terms.disk.is_none() => {
+            Some("there is no disk".to_owned())
         }
-        (DropCause::DiskMax, Some(disk)) => {
+        _ => None,
+    }
+}
+
+/// Why the disk had room for what was just dropped, if it had.
+fn needless<E: Engine>(terms: &Terms, book: &Book, loss: &Loss, engine: &E) -> Option<String> {
+    let disk = terms.disk?;
+    match loss.cause {
+        DropCause::Quota => {
+            let (bytes_max, quota_bytes) = (book.held_count() * RECORD_BYTES_MAX, disk.quota_bytes);
+            let what = || format!("{bytes_max} B were held at most, the quota is {quota_bytes} B");
+            (bytes_max < quota_bytes).then(what)
+        }
+        DropCause::DiskMax => {
             let bytes_peak = engine.disk().map_or(0, |disk| disk.bytes_peak);
-            (bytes_peak < disk.disk_max_bytes / 2).then(|| {
-                let limit = disk.disk_max_bytes;
-                format!("the store held at most {bytes_peak} B on a disk of {limit} B")
-            })
+            let limit = disk.disk_max_bytes;
+            let what = || format!("{bytes_peak} B were used at most, the limit is {limit} B");
+            (bytes_peak < limit / 2).then(what)
         }
         _ => None,
     }
