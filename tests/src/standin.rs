@@ -1,5 +1,6 @@
 //! A stand-in for a store with a disk: the RAM engine, and beside it a log that survives stops. It keeps
 //! the promises by the simplest means, so that it can be made to break each one of them.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers are tests too")]
 
 use ss_lib::{
     AppendError, BatchToken, ClockKind, ConsumeError, DropCause, Kind, Loss, Record, RegisterError,
@@ -80,8 +81,10 @@ pub struct Standin {
     store: Store<Shared>,
     config: SharedConfig,
     breach: Breach,
+    /// By handle.
     logs: Vec<Log>,
     ledger: Vec<Loss>,
+    losses_recorded: u64,
     ledger_written: usize,
     quota_bytes: u64,
     ticks: u64,
@@ -103,6 +106,7 @@ impl Standin {
             breach,
             logs: Vec::new(),
             ledger: Vec::new(),
+            losses_recorded: 0,
             ledger_written: 0,
             quota_bytes,
             ticks: 0,
@@ -111,11 +115,11 @@ impl Standin {
     }
 
     fn log(&self, sensor: Sensor) -> &Log {
-        self.logs.iter().find(|log| log.sensor == sensor).unwrap()
+        &self.logs[sensor.index()]
     }
 
     fn log_mut(&mut self, sensor: Sensor) -> &mut Log {
-        self.logs.iter_mut().find(|log| log.sensor == sensor).unwrap()
+        &mut self.logs[sensor.index()]
     }
 
     fn reached(&self, log: &Log) -> Reached {
@@ -152,6 +156,7 @@ impl Standin {
 
     fn lose(&mut self, sensor: Sensor, first_seq: u64, count: u32, cause: DropCause) {
         let at_ms = self.now_ms;
+        self.losses_recorded += u64::from(count);
         self.ledger.push(Loss { first_seq, at_ms, count, sensor, cause });
     }
 
@@ -259,10 +264,9 @@ impl Engine for Standin {
 
     fn answer(&mut self, token: BatchToken, answer: Answer) -> Result<(), StaleBatch> {
         let result = match answer {
-            Answer::Ack => self.store.ack(token),
+            // Rejections stand in the ledger here: the RAM engine's own does not survive.
+            Answer::Ack | Answer::Reject => self.store.ack(token),
             Answer::Nack => self.store.nack(token),
-            // It would enter its own ledger, which does not survive.
-            Answer::Reject => self.store.ack(token),
         };
         if result.is_ok() && answer == Answer::Reject {
             self.log_mut(token.sensor()).rejected += u64::from(token.count());
@@ -298,7 +302,7 @@ impl Engine for Standin {
     }
 
     fn losses_recorded(&self) -> u64 {
-        self.ledger.iter().map(|loss| u64::from(loss.count)).sum()
+        self.losses_recorded
     }
 
     fn ledger(&self) -> LedgerStats {
@@ -373,6 +377,7 @@ impl Engine for Standin {
         self.quota_bytes = restart.quota_bytes.unwrap_or(self.quota_bytes);
         self.store = Store::open_shared(self.config);
         self.ledger.truncate(self.ledger_written);
+        self.losses_recorded = self.ledger.iter().map(|loss| u64::from(loss.count)).sum();
         let mut logs = std::mem::take(&mut self.logs);
         if self.breach == Breach::ForgetsSensor {
             logs.pop();
