@@ -72,7 +72,10 @@ fn values_with_units_say_what_they_expect() {
         ("duration = \"1h\"\nstore.pool = \"64 apples\"", "expected a size such as"),
         ("duration = \"1h\"\nstore.pool = -1", "below 0"),
         ("duration = \"1h\"\nstore.sector = \"big\"", "expected \"auto\", or a power of two"),
-        ("duration = \"1h\"\nstore.policy = \"drop\"", "expected `recycle-oldest` or `refuse-new`"),
+        (
+            "duration = \"1h\"\nstore.policy = \"drop\"",
+            "expected one of `recycle-oldest`, `refuse-new`, `wait`",
+        ),
         ("duration = \"1h\"\nexpect.lost = \"none\"", "expected a whole number from 0"),
         ("duration = \"1h\"\nexpect.lost = { }", "give min, max, or both"),
         ("duration = \"1h\"\nexpect.lost = { min = 2, max = 1 }", "min is above max"),
@@ -136,7 +139,10 @@ fn what_cannot_run_is_refused_with_the_way_out() {
             "101 sensors, the stm32 profile's store has place for 100",
         ),
         (minimal("store.pool = 1024").replace("linux-ram", "stm32"), "only `policy` can be set"),
-        (minimal("").replace("linux-ram", "windows"), "expected `stm32` or `linux-ram`"),
+        (
+            minimal("").replace("linux-ram", "windows"),
+            "expected one of `stm32`, `linux`, `linux-ram`",
+        ),
         (
             "profile = \"stm32\"\nduration = \"1s\"\nsensors = []\n".to_owned(),
             "at least one [[sensors]]",
@@ -230,14 +236,15 @@ fn every_figure_is_expected_under_its_own_name() {
         Unit::Count => "7",
         Unit::Millis => "\"7ms\"",
         Unit::Bytes => "\"7B\"",
+        Unit::Centibytes => "0.07",
     };
     let expected =
         |group, figure| [Expectation::Figure { group, figure, bound: Bound { min: 7, max: 7 } }];
-    for figure in Figure::ALL {
+    for &figure in Figure::ALL {
         let line = format!("expect.{} = {}", figure.name(), value(figure));
         assert_eq!(accepted(&minimal(&line)).expectations, expected(None, figure), "{line}");
     }
-    for figure in Figure::OF_GROUP {
+    for &figure in Figure::ALL.iter().filter(|figure| figure.is_of_group()) {
         let line = format!("expect.groups.a.{} = {}", figure.name(), value(figure));
         assert_eq!(accepted(&minimal(&line)).expectations, expected(Some(0), figure), "{line}");
     }

@@ -40,7 +40,7 @@ Exit codes:
   0  fine
   1  the answer is no: an expectation was missed, a promise broken, the run interrupted
   2  wrong usage, or a scenario that cannot be read
-  3  the result could not be written";
+  3  the store could not be used, or the result not be written";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -61,6 +61,8 @@ enum Answer {
 enum Failure {
     /// It was asked wrongly, or of something that cannot be read.
     Usage(String),
+    /// The store could not be used.
+    Store(String),
     /// The answer could not be written.
     Output(std::io::Error),
 }
@@ -91,6 +93,10 @@ fn main() -> ExitCode {
         Err(Failure::Usage(text)) => {
             output::complain(&text);
             ExitCode::from(2)
+        }
+        Err(Failure::Store(text)) => {
+            output::complain(&text);
+            ExitCode::from(3)
         }
         Err(Failure::Output(error)) => {
             output::complain(&format!(

@@ -2,12 +2,14 @@
 //!
 //! Keys are added over time, never renamed and never given another meaning without a new `schema`.
 
+pub(crate) mod disk;
 pub(crate) mod summary;
 
 use crate::{
     histogram::{CLOCK_NAME, Latency},
     meter::Measured,
 };
+use disk::{Disk, Restarts};
 use serde::Serialize;
 use ss_lib::{
     SensorStats,
@@ -43,6 +45,16 @@ pub(crate) struct Report {
     pub(crate) deliveries: Deliveries,
     pub(crate) ledger: Ledger,
     pub(crate) oldest_age_ms: u64,
+    /// These four only where the profile has a disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disk: Option<Disk>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) durable_lag_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restarts: Option<Restarts>,
+    /// The directory in which the store was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<String>,
     pub(crate) expect: Vec<Expected>,
     pub(crate) violation: Option<Broken>,
     pub(crate) repeat: Repeat,
@@ -50,7 +62,7 @@ pub(crate) struct Report {
     pub(crate) command: String,
 }
 
-/// added = erased + pending + unsent + dropped.recycled + dropped.corrupt; erased = acked + rejected.
+/// added = erased + pending + unsent + the sum of dropped; erased = acked + rejected.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Counts {
     pub(crate) added: u64,
@@ -67,6 +79,19 @@ pub(crate) struct Counts {
 pub(crate) struct Dropped {
     pub(crate) recycled: u64,
     pub(crate) corrupt: u64,
+    /// These two only where the profile has a disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quota: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disk_max: Option<u64>,
+}
+
+impl Dropped {
+    pub(crate) fn total(self) -> u64 {
+        [self.corrupt, self.quota.unwrap_or(0), self.disk_max.unwrap_or(0)]
+            .into_iter()
+            .fold(self.recycled, u64::saturating_add)
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -146,8 +171,8 @@ pub(crate) struct Repeat {
     pub(crate) wall_ms: Vec<f64>,
 }
 
-impl From<SensorStats> for Counts {
-    fn from(stats: SensorStats) -> Self {
+impl Counts {
+    fn new(stats: SensorStats, has_disk: bool) -> Self {
         Self {
             added: stats.added,
             refused: stats.refused,
@@ -156,7 +181,12 @@ impl From<SensorStats> for Counts {
             rejected: stats.rejected,
             pending: stats.pending,
             unsent: stats.unsent,
-            dropped: Dropped { recycled: stats.dropped_recycled, corrupt: stats.dropped_corrupt },
+            dropped: Dropped {
+                recycled: stats.dropped_recycled,
+                corrupt: stats.dropped_corrupt,
+                quota: has_disk.then_some(stats.dropped_quota),
+                disk_max: has_disk.then_some(stats.dropped_disk_max),
+            },
         }
     }
 }
@@ -193,8 +223,9 @@ impl Report {
         wall_ms: f64,
         command: String,
     ) -> Self {
-        let Outcome { verdict, seed, figures, expectations, violation } = outcome;
-        let (ram, ledger) = (figures.ram, figures.ledger);
+        let Outcome { verdict, seed, figures, expectations, violation, recoveries_ns } = outcome;
+        let (ram, ledger, disk) = (figures.ram, figures.ledger, figures.disk);
+        let counts = |stats| Counts::new(stats, disk.is_some());
         Self {
             schema: SCHEMA,
             program: concat!("ss ", env!("SS_VERSION")),
@@ -206,14 +237,14 @@ impl Report {
             virtual_ms: figures.virtual_ms,
             duration_ms: scenario.description().duration_ms,
             wall_ms,
-            records: figures.totals.into(),
+            records: counts(figures.totals),
             groups: figures
                 .groups
                 .into_iter()
                 .map(|group| Group {
                     name: group.name,
                     sensors: group.sensors,
-                    counts: group.stats.into(),
+                    counts: counts(group.stats),
                 })
                 .collect(),
             latency_ns: Latencies {
@@ -246,6 +277,10 @@ impl Report {
                 forgotten: ledger.forgotten,
             },
             oldest_age_ms: figures.oldest_age_ms,
+            disk: disk.map(Disk::from),
+            durable_lag_ms: disk.map(|disk| disk.durable_lag_ms),
+            restarts: disk.map(|disk| Restarts::new(&disk, &recoveries_ns)),
+            store: None,
             expect: expectations.into_iter().map(Expected::from).collect(),
             violation: violation.map(Broken::from),
             repeat: Repeat::default(),

@@ -10,7 +10,7 @@ use crate::{
 };
 use clap::ValueEnum;
 use ss_lib::scenario::{
-    run::Verdict,
+    run::{Place, RunError, Verdict, run_at},
     text::{Overrides, Profile, Scenario, duration_ms},
 };
 use std::{fmt::Write, path::PathBuf, time::Instant};
@@ -33,6 +33,12 @@ pub(crate) struct Arguments {
     /// The kind of store, in place of the file's
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileName>,
+    /// Leave the store in this directory, which must not hold one yet (profile linux only)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["repeat", "keep"])]
+    store: Option<PathBuf>,
+    /// Leave the store in its temporary directory and say where (profile linux only)
+    #[arg(long, conflicts_with = "repeat")]
+    keep: bool,
     /// Run so many times: all digests must be equal, the wall time is their median
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -48,7 +54,8 @@ Examples:
   ss simulate scenarios/quickstart.toml --seed 8 --duration 1h --json
 
 Exit code 0: every expectation was met. 1: one was missed, a promise was broken, the digests of
---repeat differ, or Ctrl-C ended the run. 2: the scenario cannot be used. See --help for the JSON.";
+--repeat differ, or Ctrl-C ended the run. 2: the scenario cannot be used. 3: the store cannot be
+used. See --help for the JSON.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -60,6 +67,10 @@ Exit codes:
   0  every expectation was met
   1  one was missed, a promise was broken, digests of --repeat differ, or Ctrl-C ended the run
   2  wrong usage, or a scenario that cannot be read or used
+  3  the store could not be opened, or not again after a stop
+
+A store that is left (--store, --keep) is shut down as the run leaves it: what it still holds is not
+read and judged at the end, as it is otherwise.
 
 Ctrl-C ends the run and prints what was seen until then; a second one ends at once.
 
@@ -68,7 +79,8 @@ The JSON object (schema 1; keys may be added, never renamed):
   scenario, profile, seed, program (with its commit), command (repeats the run)
   digest         16 hexadecimal digits over every delivered record and every counter
   virtual_ms, duration_ms (virtual time that passed, and that was asked for), wall_ms
-  records        added = erased + pending + unsent + dropped.recycled + dropped.corrupt;
+  records        added = erased + pending + unsent + dropped.recycled + dropped.corrupt
+                 (+ dropped.quota + dropped.disk_max with a disk);
                  erased = acked + rejected; refused adds are counted apart
   groups[]       name, sensors, and the same counters
   latency_ns     add, consume, answer: p50, p99, p999, max, mean, count; null if none was measured
@@ -79,6 +91,13 @@ The JSON object (schema 1; keys may be added, never renamed):
   deliveries     records, redelivered, batches, stale_answers
   ledger         entries, records, forgotten
   oldest_age_ms  the longest that a record was in the store, until answered for good or the end
+  disk           bytes (at the end), bytes_peak, bytes_written (in all), sectors, segments,
+                 bytes_per_record (at the most records on disk), fsyncs, records (on disk only, at
+                 the end), reserve_bytes. This and the next three only with profile linux
+  durable_lag_ms the longest that a record was held and not durable, seen once a second
+  restarts       recoveries, lost_in_kills (records that were in RAM only; their numbers are given
+                 again), shutdown_left, recoveries_ms[] and slowest_ms of wall time
+  store          the directory in which the store was left, with --store or --keep
   expect[]       name, wanted, got, ok
   violation      null, or promise, sensor, seq, virtual_ms, seen
   repeat         runs, digests_equal, digests[], wall_ms[]; wall_ms above is their median";
@@ -88,6 +107,8 @@ The JSON object (schema 1; keys may be added, never renamed):
 enum ProfileName {
     /// The microcontroller's: 32 KiB, 100 sensors
     Stm32,
+    /// A gateway's: RAM, and real files on a disk
+    Linux,
     /// A gateway's, RAM only
     LinuxRam,
 }
@@ -96,6 +117,7 @@ impl From<ProfileName> for Profile {
     fn from(name: ProfileName) -> Self {
         match name {
             ProfileName::Stm32 => Self::Stm32,
+            ProfileName::Linux => Self::Linux,
             ProfileName::LinuxRam => Self::LinuxRam,
         }
     }
@@ -117,6 +139,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     };
     let scenario = Scenario::load(&arguments.scenario, &overrides)
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    if (arguments.keep || arguments.store.is_some()) && scenario.disk.is_none() {
+        let name = scenario.profile.name();
+        return Err(Failure::Usage(format!(
+            "the {name} profile's store is in RAM only, so that nothing can be kept: leave out \
+             --store and --keep, or use --profile linux"
+        )));
+    }
     interrupt::listen();
     let report = run_repeatedly(&scenario, arguments)?;
     let answer = if report.verdict == Verdict::Pass.name() { Answer::Yes } else { Answer::No };
@@ -141,9 +170,13 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
         let description = scenario.description();
         let mut meter = Meter::new(&description, Progress::new(description.duration_ms, &label));
         let started = Instant::now();
-        let outcome = ss_lib::scenario::run::run(scenario, &mut meter).map_err(|error| {
-            let file = arguments.scenario.display();
-            Failure::Usage(format!("{file}: the store refuses the scenario's sensors: {error}"))
+        let place = place(arguments);
+        let outcome = run_at(scenario, &place, &mut meter).map_err(|error| {
+            let text = format!("{}: {error}", arguments.scenario.display());
+            match error {
+                RunError::Register(_) => Failure::Usage(text),
+                RunError::Restart(_) | RunError::Open(_) => Failure::Store(text),
+            }
         })?;
         let wall_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let is_whole = outcome.verdict != Verdict::Interrupted;
@@ -158,8 +191,21 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
             let measured = meter.finish();
             let mut report = Report::new(scenario, outcome, &measured, wall_ms, command);
             report.repeated(repeat);
+            if let Place::Kept(directory) = place {
+                report.store = Some(directory.display().to_string());
+            }
             return Ok(report);
         }
+    }
+}
+
+/// Where the store is to lie.
+fn place(arguments: &Arguments) -> Place {
+    let kept = || std::env::temp_dir().join(format!("ss-simulate-{}", std::process::id()));
+    match &arguments.store {
+        Some(directory) => Place::Kept(directory.clone()),
+        None if arguments.keep => Place::Kept(kept()),
+        None => Place::Temporary,
     }
 }
 

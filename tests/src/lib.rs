@@ -10,5 +10,6 @@ pub mod model;
 pub mod op;
 pub mod rot;
 pub mod settings;
+pub mod standin;
 pub mod tagged;
 pub mod world;

@@ -189,6 +189,63 @@ fn latency(report: &Report, columns: usize) -> String {
     out
 }
 
+fn lost(records: &Counts) -> String {
+    let dropped = records.dropped;
+    let mut causes = vec![(dropped.recycled, "recycled"), (dropped.corrupt, "corrupt")];
+    causes.extend(dropped.quota.map(|count| (count, "over quota")));
+    causes.extend(dropped.disk_max.map(|count| (count, "disk at its limit")));
+    let causes: Vec<_> =
+        causes.into_iter().map(|(count, cause)| format!("{} {cause}", grouped(count))).collect();
+    format!(
+        "{} dropped ({}); {} adds refused",
+        grouped(dropped.total()),
+        causes.join(", "),
+        grouped(records.refused)
+    )
+}
+
+/// What only a store with a disk has to say.
+fn disk_facts(report: &Report) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(disk) = &report.disk {
+        let per_record = match disk.bytes_per_record {
+            0.0 => String::new(),
+            bytes => format!(", {bytes:.2} B a record"),
+        };
+        lines.push((
+            "disk",
+            format!(
+                "peak {} in {} segments at the end, {} written{per_record}; {} syncs",
+                text::kib(disk.bytes_peak),
+                grouped(disk.segments),
+                text::kib(disk.bytes_written),
+                grouped(disk.fsyncs)
+            ),
+        ));
+    }
+    if let Some(lag_ms) = report.durable_lag_ms {
+        let lag = text::duration(lag_ms);
+        lines.push(("durable", format!("every record held was durable or younger than {lag}")));
+    }
+    if let Some(restarts) = &report.restarts {
+        let slowest = restarts.slowest_ms.map(|ms| format!(", slowest {}", text::seconds(ms)));
+        lines.push((
+            "restarts",
+            format!(
+                "{}{}; {} records lost that were in RAM only, {} left by a shutdown",
+                grouped(restarts.recoveries),
+                slowest.unwrap_or_default(),
+                grouped(restarts.lost_in_kills),
+                grouped(restarts.shutdown_left)
+            ),
+        ));
+    }
+    if let Some(store) = &report.store {
+        lines.push(("store", format!("left in {}", printable(store))));
+    }
+    lines
+}
+
 /// What is left to say, a line each.
 fn facts(report: &Report, columns: usize) -> String {
     let wall_s = (report.wall_ms / 1_000.0).max(f64::MIN_POSITIVE);
@@ -227,16 +284,7 @@ fn facts(report: &Report, columns: usize) -> String {
                 grouped(ram.sector_bytes.into())
             ),
         ),
-        (
-            "lost",
-            format!(
-                "{} dropped ({} recycled, {} corrupt); {} adds refused",
-                grouped(records.dropped.recycled.saturating_add(records.dropped.corrupt)),
-                grouped(records.dropped.recycled),
-                grouped(records.dropped.corrupt),
-                grouped(records.refused)
-            ),
-        ),
+        ("lost", lost(records)),
         (
             "uploads",
             format!(
@@ -260,8 +308,10 @@ fn facts(report: &Report, columns: usize) -> String {
         ("digest", report.digest.clone()),
     ];
     let mut out = String::new();
-    for (name, text) in lines {
-        push_fact(&mut out, name, &text, columns);
+    // The digest stays last.
+    let (facts, digest) = lines.split_at(lines.len() - 1);
+    for (name, text) in facts.iter().chain(&disk_facts(report)).chain(digest) {
+        push_fact(&mut out, name, text, columns);
     }
     if report.repeat.runs > 1 {
         push_fact(&mut out, "runs", &runs(report), columns);

@@ -1,6 +1,9 @@
 use super::{
     Broken, Clock, Counts, Deliveries, Dropped, Expected, Group, Latencies, Ledger, Ram, Repeat,
-    Report, median, summary::summary,
+    Report,
+    disk::{Disk, Restarts},
+    median,
+    summary::summary,
 };
 use crate::{histogram::Latency, output::Style, text::grouped};
 use serde_json::Value;
@@ -12,10 +15,11 @@ fn large() -> Report {
         last += 1_000_000_000_003;
         last
     };
-    let dropped = Dropped { recycled: next(), corrupt: next() };
+    let dropped =
+        Dropped { recycled: next(), corrupt: next(), quota: Some(next()), disk_max: Some(next()) };
     let (acked, rejected, pending, unsent, refused) = (next(), next(), next(), next(), next());
     let erased = acked + rejected;
-    let added = erased + pending + unsent + dropped.recycled + dropped.corrupt;
+    let added = erased + pending + unsent + dropped.total();
     let counts = Counts { added, refused, erased, acked, rejected, pending, unsent, dropped };
     let latency = || Latency { count: 1 << 40, ..Latency::default() };
     Report {
@@ -49,10 +53,30 @@ fn large() -> Report {
         },
         ledger: Ledger { entries: next(), records: next(), forgotten: next() },
         oldest_age_ms: next(),
+        disk: Some(Disk {
+            bytes: next(),
+            bytes_peak: next(),
+            bytes_written: next(),
+            sectors: next(),
+            segments: next(),
+            bytes_per_record: 8.25,
+            fsyncs: next(),
+            records: next(),
+            reserve_bytes: next(),
+        }),
+        durable_lag_ms: Some(next()),
+        restarts: Some(Restarts {
+            recoveries: next(),
+            lost_in_kills: next(),
+            shutdown_left: next(),
+            recoveries_ms: vec![1.5],
+            slowest_ms: Some(1.5),
+        }),
+        store: None,
         expect: vec![Expected {
             name: "lost".to_owned(),
             wanted: "0".to_owned(),
-            got: (dropped.recycled + dropped.corrupt).to_string(),
+            got: dropped.total().to_string(),
             ok: false,
         }],
         violation: Some(Broken {

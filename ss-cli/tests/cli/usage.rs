@@ -89,3 +89,19 @@ fn wrong_usage_is_2_and_says_what_is_possible() {
     assert_eq!(bare.status.code(), Some(2));
     assert!(stderr(&bare).contains("Usage: ss"), "{}", stderr(&bare));
 }
+
+#[test]
+fn what_is_in_ram_only_cannot_be_kept() {
+    let place = Place::with(GOOD);
+    for option in [&["--keep"][..], &["--store", "dir"]] {
+        let output = place.ss(&[&["simulate", "s.toml"], option].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let error = stderr(&output);
+        assert!(
+            error.contains("nothing can be kept") && error.contains("--profile linux"),
+            "{error}"
+        );
+    }
+    let output = place.ss(&["simulate", "s.toml", "--store", "dir", "--repeat", "2"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

@@ -30,6 +30,10 @@ pub struct Description<'a> {
     pub clock_steps: &'a [ClockStep],
     /// When the pool is smaller, by time.
     pub pressures: &'a [Pressure],
+    /// When the disk takes less, by time. Stores without a disk have none.
+    pub disk_limits: &'a [DiskLimit],
+    /// When the store is stopped and opened again, by time. Stores without a disk have none.
+    pub restarts: &'a [Restart],
 }
 
 /// Sensors that are alike.
@@ -55,6 +59,11 @@ pub struct Group {
     pub burst_spacing_ms: u32,
     /// What the values do.
     pub shape: Shape,
+    /// The number of each one's first record.
+    pub first_seq: u64,
+    /// They leave the configuration at the restart at this time, in ms of virtual time: nothing is
+    /// read from then on, and what the store holds of them is still taken. `u64::MAX`: never.
+    pub leaves_ms: u64,
 }
 
 /// What a sensor's values do. Values are 32 bits; negative ones are two's complement.
@@ -159,6 +168,40 @@ pub struct Pressure {
     pub sectors_max: u32,
 }
 
+/// What the disk still takes changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskLimit {
+    /// When, in ms of virtual time.
+    pub at_ms: u64,
+    /// How many more bytes it takes from now on; `u64::MAX`: as many as it has.
+    pub free_bytes: u64,
+}
+
+/// The store is stopped and opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// When, in ms of virtual time.
+    pub at_ms: u64,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// The pool that it is opened with, in bytes; `None`: the one that it had.
+    pub pool_bytes: Option<u64>,
+    /// A sensor's quota from then on, in bytes; `None`: the one that it had.
+    pub quota_bytes: Option<u64>,
+}
+
+/// How a store is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The process is killed: nothing more is written.
+    Kill,
+    /// It is shut down, which writes everything.
+    ShutDown {
+        /// How long it may take, in ms of the machine's own time; `None`: as long as it takes.
+        deadline_ms: Option<u32>,
+    },
+}
+
 impl Group {
     /// The period of the group's sensor number `index`, in ms.
     pub const fn period_ms(&self, index: u32) -> u32 {
@@ -192,6 +235,8 @@ mod tests {
             burst_records: 1,
             burst_spacing_ms: 0,
             shape: Shape::Constant { value: 0 },
+            first_seq: 0,
+            leaves_ms: u64::MAX,
         };
         let periods =
             |group: &Group| core::array::from_fn::<u32, 5, _>(|i| group.period_ms(i as u32));

@@ -1,19 +1,17 @@
 //! The one driver: runs a scenario over virtual time against a store.
 //!
 //! Virtual time jumps from one thing that happens to the next. What is due at the same millisecond
-//! happens in a fixed order: clock, pool, tick, checkpoint, replies, upload, sensors. Every choice is drawn from
-//! generators seeded by the scenario: one for the sensors, one for network and cloud, so that what
-//! the sensors do never depends on what the store did.
+//! happens in a fixed order: clock, pool, disk, restart, tick, checkpoint, replies, upload, sensors.
+//! Every choice is drawn from generators seeded by the scenario: one for the sensors, one for network
+//! and cloud, so that what the sensors do never depends on what the store did.
 
 use super::{
-    Answer, Description, Engine,
+    Answer, Description, Engine, Given, Observer, Op, Restart, RestartError,
     replies::{Replies, Reply},
-    sensors::{SensorRun, Sensors, members, sensor_config},
+    sensors::{SensorRun, Sensors, members, of_run, sensor_config},
 };
-use crate::ram::PoolStats;
 use crate::{
-    AppendError, BatchToken, ClockKind, Kind, Loss, Record, RegisterError, Sensor, SensorStats,
-    StaleBatch, Timestamp,
+    BatchToken, ClockKind, Kind, Loss, Record, RegisterError, Sensor, SensorStats, Timestamp,
 };
 use xxhash_rust::xxh64::Xxh64;
 
@@ -32,76 +30,6 @@ const READINGS_UNASKED: u32 = 4_096;
 
 /// Newest ledger entries shown after an operation: more than one operation can change.
 const LOSSES_SHOWN: usize = 16;
-
-/// An operation whose cost can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// `append` or `append_event`.
-    Add,
-    /// `consume`.
-    Consume,
-    /// `ack`, `nack` or `reject`.
-    Answer,
-}
-
-/// Sees what happens in a run. Times are virtual, in ms.
-#[expect(unused_variables, reason = "an observer looks at what it wants to")]
-pub trait Observer<E: Engine> {
-    /// An operation begins.
-    fn begin(&mut self, op: Op) {}
-    /// It ended.
-    fn end(&mut self, op: Op) {}
-    /// A sensor was registered.
-    fn registered(&mut self, sensor: Sensor, config: crate::SensorConfig) {}
-    /// A reading was given to the store, which took it under this number.
-    fn added(&mut self, now_ms: u64, given: Given, seq: u64) {}
-    /// A reading was given to the store, which refused it, its pool being so used.
-    fn refused(&mut self, now_ms: u64, given: Given, error: AppendError, pool: PoolStats) {}
-    /// The uploader asked whether the sensor has a batch for it.
-    fn asked(&mut self, now_ms: u64, sensor: Sensor, is_ready: bool) {}
-    /// What `peek_batch` showed just before a batch was consumed.
-    fn peeked(&mut self, now_ms: u64, sensor: Sensor, records: &[Record]) {}
-    /// A batch was handed out.
-    fn delivered(&mut self, now_ms: u64, token: BatchToken, records: &[Record]) {}
-    /// A ready sensor handed out nothing.
-    fn nothing_delivered(&mut self, now_ms: u64, sensor: Sensor) {}
-    /// A batch was answered.
-    fn answered(
-        &mut self,
-        now_ms: u64,
-        token: BatchToken,
-        answer: Answer,
-        result: Result<(), StaleBatch>,
-    ) {
-    }
-    /// The ledger changed: its newest entries, oldest of them first, and the one that changed last.
-    fn lost(&mut self, now_ms: u64, losses: &[Loss]) {}
-    /// A moment to look at the whole store: each virtual minute and at the end.
-    fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {}
-    /// Whether the run should end now.
-    fn wants_end(&mut self, now_ms: u64) -> bool {
-        false
-    }
-}
-
-/// A reading as it was given to the store.
-#[derive(Clone, Copy, Debug)]
-pub struct Given {
-    /// Whose reading.
-    pub sensor: Sensor,
-    /// What it is.
-    pub kind: Kind,
-    /// The value.
-    pub value: u32,
-    /// The device's time, on the clock that the record must name.
-    pub at: Timestamp,
-}
-
-/// Nobody looks: what a microcontroller runs with when it measures nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-impl<E: Engine> Observer<E> for Unobserved {}
 
 /// Memory for a run, from the caller.
 #[derive(Debug)]
@@ -125,7 +53,7 @@ pub struct Summary {
     pub digest: u64,
     /// Virtual time that passed, in ms: the scenario's duration unless the observer ended the run.
     pub virtual_ms: u64,
-    /// The sum of the sensors' counts.
+    /// The sum of the sensors' counts. Records before a sensor's first number are not among them.
     pub totals: SensorStats,
     /// Records handed out, repeated deliveries included.
     pub records_delivered: u64,
@@ -133,6 +61,8 @@ pub struct Summary {
     pub batches: u64,
     /// Answers that the store called stale.
     pub stale_answers: u64,
+    /// Why the store could not be opened again, which ended the run.
+    pub restart_error: Option<RestartError>,
 }
 
 /// A scenario that runs against a store.
@@ -155,6 +85,7 @@ pub struct Driver<'a, E, O> {
     records_delivered: u64,
     batches: u64,
     stale_answers: u64,
+    restart_error: Option<RestartError>,
 }
 
 impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
@@ -196,6 +127,7 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             records_delivered: 0,
             batches: 0,
             stale_answers: 0,
+            restart_error: None,
         })
     }
 
@@ -206,12 +138,18 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
         let (mut tick_ms, mut upload_ms, mut checkpoint_ms) = (0, every_ms, CHECKPOINT_MS);
         let mut clock_steps = self.description.clock_steps.iter().peekable();
         let mut pressures = self.description.pressures.iter().peekable();
+        let mut disk_limits = self.description.disk_limits.iter().peekable();
+        let mut restarts = self.description.restarts.iter().peekable();
         let mut ended_ms = duration_ms;
         loop {
             let reply_ms = self.replies.next_due_ms();
             let step_ms = clock_steps.peek().map_or(u64::MAX, |step| step.at_ms);
             let pressure_ms = pressures.peek().map_or(u64::MAX, |pressure| pressure.at_ms);
-            let now_ms = reply_ms.min(step_ms).min(pressure_ms).min(tick_ms).min(upload_ms);
+            let disk_ms = disk_limits.peek().map_or(u64::MAX, |limit| limit.at_ms);
+            let restart_ms = restarts.peek().map_or(u64::MAX, |restart| restart.at_ms);
+            let now_ms = [step_ms, pressure_ms, disk_ms, restart_ms, tick_ms, upload_ms]
+                .into_iter()
+                .fold(reply_ms, u64::min);
             if let Some(stopped_ms) = self.take_readings(now_ms.min(duration_ms)) {
                 ended_ms = stopped_ms;
                 break;
@@ -232,8 +170,21 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             while let Some(pressure) = pressures.next_if(|pressure| pressure.at_ms <= now_ms) {
                 self.engine.limit_sectors(pressure.sectors_max);
             }
+            while let Some(limit) = disk_limits.next_if(|limit| limit.at_ms <= now_ms) {
+                self.engine.limit_disk(limit.free_bytes);
+            }
+            while let Some(restart) = restarts.next_if(|restart| restart.at_ms <= now_ms) {
+                self.restart_error = self.restart(now_ms, restart).err();
+                if self.restart_error.is_some() {
+                    break;
+                }
+            }
+            if self.restart_error.is_some() {
+                ended_ms = now_ms;
+                break;
+            }
             if tick_ms <= now_ms {
-                self.engine.tick(self.device_time(now_ms).ms);
+                self.tick(now_ms);
                 tick_ms += TICK_MS;
             }
             if checkpoint_ms <= now_ms {
@@ -249,6 +200,34 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             }
         }
         self.finish(ended_ms)
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        self.engine.tick(self.device_time(now_ms).ms);
+        self.show_losses(now_ms);
+        self.observer.ticked(now_ms, self.engine);
+    }
+
+    /// Stops the store and opens it again. The uploader knows nothing of it: what is on its way stays
+    /// there, and its answers to batches of before find them gone.
+    fn restart(&mut self, now_ms: u64, restart: &Restart) -> Result<(), RestartError> {
+        self.observer.stopping(now_ms, restart, self.engine);
+        let restarted = self.engine.restart(restart)?;
+        for (number, (group, index)) in (0..).zip(members(self.description.groups)) {
+            let group = &self.description.groups[group as usize];
+            let config = sensor_config(group, index);
+            let sensor = if group.leaves_ms <= now_ms {
+                self.engine.find(config.key)
+            } else {
+                Some(self.engine.register(config).map_err(RestartError::Register)?)
+            };
+            self.sensors.set_handle(number, sensor);
+            self.observer.found_again(number, sensor);
+        }
+        self.observer.restarted(now_ms, restart, restarted, self.engine);
+        self.losses_seen = 0;
+        self.tick(now_ms);
+        Ok(())
     }
 
     /// What the device's clock shows; one that was set before its own zero shows 0.
@@ -306,7 +285,7 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
                 losses[shown] = last;
                 shown += 1;
             }
-            self.observer.lost(now_ms, &losses[..shown]);
+            self.observer.lost(now_ms, &losses[..shown], self.engine);
         }
     }
 
@@ -329,18 +308,19 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             if left == 0 || !self.replies.may_send(now_ms) {
                 return;
             }
-            let sensor = Sensor(self.turn);
+            let number = self.turn;
             self.turn = if self.turn + 1 == self.sensors_count { 0 } else { self.turn + 1 };
+            let Some(sensor) = self.sensors.handle(number) else { continue };
             let is_ready = self.engine.is_ready(sensor);
             self.observer.asked(now_ms, sensor, is_ready);
             if is_ready {
                 left -= 1;
-                self.send(now_ms, sensor);
+                self.send(now_ms, number, sensor);
             }
         }
     }
 
-    fn send(&mut self, now_ms: u64, sensor: Sensor) {
+    fn send(&mut self, now_ms: u64, number: u32, sensor: Sensor) {
         if self.batches.is_multiple_of(PEEK_EVERY) {
             let count = self.engine.peek_batch(sensor, self.peeked);
             self.observer.peeked(now_ms, sensor, &self.peeked[..count]);
@@ -356,7 +336,7 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
         let count = (token.count() as usize).min(self.batch.len());
         let records = &self.batch[..count];
         for record in records {
-            self.digest.update(&record_bytes(sensor, record));
+            self.digest.update(&record_bytes(number, record));
         }
         self.batches += 1;
         self.records_delivered += count as u64;
@@ -367,8 +347,9 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
     fn finish(mut self, virtual_ms: u64) -> Summary {
         self.observer.checkpoint(virtual_ms, self.engine);
         let mut totals = SensorStats::default();
-        for index in 0..self.sensors_count {
-            let stats = self.engine.stats(Sensor(index));
+        for (number, (group, _)) in (0..).zip(members(self.description.groups)) {
+            let sensor = self.sensors.handle(number);
+            let stats = sensor.map_or(SensorStats::default(), |sensor| self.engine.stats(sensor));
             for counter in [
                 stats.added,
                 stats.refused,
@@ -381,7 +362,12 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             ] {
                 self.digest.update(&counter.to_le_bytes());
             }
-            totals += stats;
+            // Stores without a disk never have these, and keep the digests that they had before.
+            if stats.dropped_quota != 0 || stats.dropped_disk_max != 0 {
+                self.digest.update(&stats.dropped_quota.to_le_bytes());
+                self.digest.update(&stats.dropped_disk_max.to_le_bytes());
+            }
+            totals += of_run(stats, &self.description.groups[group as usize]);
         }
         for counter in [self.batches, self.stale_answers, self.losses_seen] {
             self.digest.update(&counter.to_le_bytes());
@@ -393,15 +379,16 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
             records_delivered: self.records_delivered,
             batches: self.batches,
             stale_answers: self.stale_answers,
+            restart_error: self.restart_error,
         }
     }
 }
 
-/// A delivered record as the digest sees it: 32 B, little-endian: sensor u32, epoch u32, seq u64,
-/// `time_ms` u64, value u32, clock u8, kind u8, two zeros.
-fn record_bytes(sensor: Sensor, record: &Record) -> [u8; 32] {
+/// A delivered record as the digest sees it: 32 B, little-endian: the sensor's number in the scenario
+/// u32, epoch u32, seq u64, `time_ms` u64, value u32, clock u8, kind u8, two zeros.
+fn record_bytes(number: u32, record: &Record) -> [u8; 32] {
     let mut bytes = [0; 32];
-    bytes[0..4].copy_from_slice(&sensor.0.to_le_bytes());
+    bytes[0..4].copy_from_slice(&number.to_le_bytes());
     bytes[4..8].copy_from_slice(&record.epoch.to_le_bytes());
     bytes[8..16].copy_from_slice(&record.seq.to_le_bytes());
     bytes[16..24].copy_from_slice(&record.time_ms.to_le_bytes());

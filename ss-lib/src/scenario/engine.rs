@@ -1,8 +1,9 @@
 //! What the driver asks of a store: its public face, nothing more.
 
+use super::Restart;
 use crate::{
     AppendError, BatchToken, ConsumeError, Loss, Record, RegisterError, Sensor, SensorConfig,
-    SensorStats, StaleBatch, Timestamp,
+    SensorKey, SensorStats, StaleBatch, Timestamp,
     ram::{Backing, Fault, LedgerStats, PoolStats, Store},
 };
 
@@ -17,7 +18,77 @@ pub enum Answer {
     Reject,
 }
 
-/// A store as a scenario uses it. See [`Store`] for what each method does.
+/// How far a sensor's records have come, as numbers of records: each is the end (exclusive) of what
+/// has come so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Levels {
+    /// In RAM at least: the number that the next record gets.
+    pub added_seq: u64,
+    /// What survives a kill: the kernel has it.
+    pub written_seq: u64,
+    /// What survives a power cut.
+    pub durable_seq: u64,
+    /// Answered for good or dropped: nothing before it is held.
+    pub acked_seq: u64,
+    /// The same after a power cut: nothing before it ever comes again.
+    pub acked_durable_seq: u64,
+}
+
+/// What a store has on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct DiskUse {
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// The most that they were since the store was created.
+    pub bytes_peak: u64,
+    /// Bytes ever written since it was opened.
+    pub bytes_written: u64,
+    /// Disk sectors.
+    pub sectors: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Syncs since it was opened.
+    pub fsyncs: u64,
+    /// Records that are on disk only.
+    pub records: u64,
+    /// The part of `bytes` that is kept for acks on a full disk.
+    pub reserve_bytes: u64,
+}
+
+/// A store that was opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// The number of this opening.
+    pub epoch: u32,
+    /// Records that the shutdown left unwritten, its deadline having passed.
+    pub left: u64,
+}
+
+/// Why a store is not open again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartError {
+    /// It keeps nothing over a restart.
+    Unsupported,
+    /// It does not open. The engine knows why.
+    Open,
+    /// It does not take one of its sensors back.
+    Register(RegisterError),
+}
+
+impl core::fmt::Display for RestartError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Unsupported => f.write_str("this store keeps nothing over a restart"),
+            Self::Open => f.write_str("the store does not open again"),
+            Self::Register(error) => write!(f, "a sensor was not taken back: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for RestartError {}
+
+/// A store as a scenario uses it. See [`Store`] for what each method does. What only a store with a
+/// disk has is left out by the others.
 pub trait Engine {
     /// Registers a sensor.
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError>;
@@ -55,6 +126,25 @@ pub trait Engine {
     fn pool(&self) -> PoolStats;
     /// Walks everything.
     fn check(&mut self) -> Result<(), Fault>;
+
+    /// The sensor of this name, if the store knows it. Asked for sensors that left the configuration.
+    fn find(&self, _: SensorKey) -> Option<Sensor> {
+        None
+    }
+    /// How far the sensor's records have come; `None` without a disk.
+    fn levels(&self, _: Sensor) -> Option<Levels> {
+        None
+    }
+    /// What is on disk; `None` without one.
+    fn disk(&self) -> Option<DiskUse> {
+        None
+    }
+    /// Limits the bytes that the disk still takes; `u64::MAX` lifts the limit.
+    fn limit_disk(&mut self, _: u64) {}
+    /// Stops the store and opens it again in its next epoch. Every handle and token of before is void.
+    fn restart(&mut self, _: &Restart) -> Result<Restarted, RestartError> {
+        Err(RestartError::Unsupported)
+    }
 }
 
 impl<B: Backing> Engine for Store<B> {

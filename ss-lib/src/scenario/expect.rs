@@ -3,41 +3,6 @@
 use super::run::Figures;
 use core::fmt;
 
-/// A figure that can be expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Figure {
-    /// Records that got a number.
-    Added,
-    /// Adds that the full pool refused.
-    Refused,
-    /// Records that the cloud acknowledged.
-    Acked,
-    /// Records that the cloud rejected.
-    Rejected,
-    /// Records dropped for any cause.
-    Lost,
-    /// Records dropped to make room.
-    Recycled,
-    /// Records dropped because their sector was corrupt.
-    Corrupt,
-    /// Records in flight at the end.
-    Pending,
-    /// Records waiting at the end.
-    Unsent,
-    /// Deliveries of records that had been delivered before.
-    Redelivered,
-    /// Answers that the store called stale.
-    StaleAnswers,
-    /// Entries made in the loss ledger.
-    LedgerEntries,
-    /// The greatest age that a record reached in the store.
-    OldestAge,
-    /// RAM at the peak.
-    Ram,
-    /// Sectors in use at the peak.
-    SectorsPeak,
-}
-
 /// What a figure is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -47,70 +12,103 @@ pub enum Unit {
     Millis,
     /// Bytes.
     Bytes,
+    /// Hundredths of a byte.
+    Centibytes,
 }
 
-impl Figure {
-    /// Every figure of a whole run.
-    pub const ALL: [Self; 15] = [
-        Self::Added,
-        Self::Refused,
-        Self::Acked,
-        Self::Rejected,
-        Self::Lost,
-        Self::Recycled,
-        Self::Corrupt,
-        Self::Pending,
-        Self::Unsent,
-        Self::Redelivered,
-        Self::StaleAnswers,
-        Self::LedgerEntries,
-        Self::OldestAge,
-        Self::Ram,
-        Self::SectorsPeak,
-    ];
-
-    /// The figures that exist for a group alone: those that its sensors' counts give.
-    pub const OF_GROUP: [Self; 9] = [
-        Self::Added,
-        Self::Refused,
-        Self::Acked,
-        Self::Rejected,
-        Self::Lost,
-        Self::Recycled,
-        Self::Corrupt,
-        Self::Pending,
-        Self::Unsent,
-    ];
-
-    /// The figure's key in a scenario.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Refused => "refused",
-            Self::Acked => "acked",
-            Self::Rejected => "rejected",
-            Self::Lost => "lost",
-            Self::Recycled => "recycled",
-            Self::Corrupt => "corrupt",
-            Self::Pending => "pending",
-            Self::Unsent => "unsent",
-            Self::Redelivered => "redelivered",
-            Self::StaleAnswers => "stale_answers",
-            Self::LedgerEntries => "ledger_entries",
-            Self::OldestAge => "oldest_age",
-            Self::Ram => "ram",
-            Self::SectorsPeak => "sectors_peak",
+/// The one list of figures: meaning, name of the variant, key in a scenario, unit, and whether the
+/// counts of a group give it too.
+macro_rules! figures {
+    ($($(#[$doc:meta])* $figure:ident = $name:literal, $unit:ident, $of_group:literal;)+) => {
+        /// A figure that can be expected.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Figure {
+            $($(#[$doc])* $figure,)+
         }
-    }
 
-    /// What it is counted in.
-    pub const fn unit(self) -> Unit {
-        match self {
-            Self::OldestAge => Unit::Millis,
-            Self::Ram => Unit::Bytes,
-            _ => Unit::Count,
+        impl Figure {
+            /// Every figure of a whole run.
+            pub const ALL: &'static [Self] = &[$(Self::$figure),+];
+
+            /// The figure's key in a scenario.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$figure => $name,)+
+                }
+            }
+
+            /// What it is counted in.
+            pub const fn unit(self) -> Unit {
+                match self {
+                    $(Self::$figure => Unit::$unit,)+
+                }
+            }
+
+            /// Whether it exists for a group alone: its sensors' counts give it.
+            pub const fn is_of_group(self) -> bool {
+                match self {
+                    $(Self::$figure => $of_group,)+
+                }
+            }
         }
-    }
+    };
+}
+
+figures! {
+    /// Records that got a number.
+    Added = "added", Count, true;
+    /// Adds that the full pool refused.
+    Refused = "refused", Count, true;
+    /// Records that the cloud acknowledged.
+    Acked = "acked", Count, true;
+    /// Records that the cloud rejected.
+    Rejected = "rejected", Count, true;
+    /// Records dropped for any cause.
+    Lost = "lost", Count, true;
+    /// Records dropped to make room.
+    Recycled = "recycled", Count, true;
+    /// Records dropped because their sector was corrupt.
+    Corrupt = "corrupt", Count, true;
+    /// Records dropped because their sensor was over its quota.
+    Quota = "quota", Count, true;
+    /// Records dropped because the store was at its limit on disk.
+    DiskMax = "disk_max", Count, true;
+    /// Records in flight at the end.
+    Pending = "pending", Count, true;
+    /// Records waiting at the end.
+    Unsent = "unsent", Count, true;
+    /// Deliveries of records that had been delivered before.
+    Redelivered = "redelivered", Count, false;
+    /// Answers that the store called stale.
+    StaleAnswers = "stale_answers", Count, false;
+    /// Entries made in the loss ledger.
+    LedgerEntries = "ledger_entries", Count, false;
+    /// The greatest age that a record reached in the store.
+    OldestAge = "oldest_age", Millis, false;
+    /// RAM at the peak.
+    Ram = "ram", Bytes, false;
+    /// Sectors in use at the peak.
+    SectorsPeak = "sectors_peak", Count, false;
+    /// Bytes on disk at the end.
+    DiskBytes = "disk_bytes", Bytes, false;
+    /// Bytes on disk at the peak.
+    DiskBytesPeak = "disk_bytes_peak", Bytes, false;
+    /// Bytes written to disk in all.
+    DiskBytesWritten = "disk_bytes_written", Bytes, false;
+    /// Segment files at the end.
+    DiskSegments = "disk_segments", Count, false;
+    /// Syncs.
+    DiskFsyncs = "disk_fsyncs", Count, false;
+    /// Bytes on disk for a record that was on disk only, when most of them were.
+    BytesPerRecord = "bytes_per_record", Centibytes, false;
+    /// The longest that a record was held and not durable.
+    DurableLag = "durable_lag", Millis, false;
+    /// How often the store was opened again.
+    Recoveries = "recoveries", Count, false;
+    /// Records that were in RAM only when the store was killed.
+    LostInKills = "lost_in_kills", Count, false;
+    /// Records that shutdowns left unwritten at their deadline.
+    ShutdownLeft = "shutdown_left", Count, false;
 }
 
 /// The values that are right, both ends included.
@@ -166,6 +164,7 @@ impl fmt::Display for InUnit {
                 )
             }
             Unit::Bytes => write!(f, "{} B", self.0),
+            Unit::Centibytes => write!(f, "{}.{:02} B", self.0 / 100, self.0 % 100),
         }
     }
 }

@@ -8,10 +8,13 @@ mod description;
 mod driver;
 mod engine;
 mod heap;
+mod observer;
 mod replies;
 mod sensors;
 mod shape;
 
+#[cfg(feature = "scenario")]
+pub mod disk_config;
 #[cfg(feature = "scenario")]
 pub mod expect;
 #[cfg(feature = "scenario")]
@@ -22,10 +25,11 @@ pub mod run;
 pub mod text;
 
 pub use description::{
-    ClockStep, DURATION_MS_MAX, Description, Group, Outage, PPM, Pressure, SENSORS_MAX, Shape,
-    Uploader,
+    ClockStep, DURATION_MS_MAX, Description, DiskLimit, Group, Outage, PPM, Pressure, Restart,
+    SENSORS_MAX, Shape, Stop, Uploader,
 };
-pub use driver::{Driver, DriverMemory, Given, Observer, Op, Summary, Unobserved};
-pub use engine::{Answer, Engine};
+pub use driver::{Driver, DriverMemory, Summary};
+pub use engine::{Answer, DiskUse, Engine, Levels, RestartError, Restarted};
+pub use observer::{Given, Observer, Op, Unobserved};
 pub use replies::Reply;
 pub use sensors::SensorRun;

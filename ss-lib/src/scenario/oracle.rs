@@ -3,17 +3,21 @@
 //! face only, and believes nothing that it can reckon itself.
 
 mod book;
+mod levels;
+mod loss;
+mod ranges;
+mod restart;
+mod shelf;
 mod violation;
 
 pub use violation::{Promise, Violation};
 
-use super::{Answer, Engine, Given, Observer};
+use super::{Answer, Engine, Given, Levels, Observer, Restart, Restarted};
 use crate::{
-    AppendError, BatchToken, DropCause, Loss, Record, Sensor, SensorConfig, SensorStats,
-    StaleBatch,
+    AppendError, BatchToken, Loss, Record, Sensor, SensorConfig, SensorStats, StaleBatch,
     ram::{FullPolicy, PoolStats},
 };
-use book::{Book, Held};
+use book::Book;
 
 /// Records a batch when the oracle drains what a run left.
 const DRAIN_RECORDS: usize = 1_024;
@@ -27,21 +31,60 @@ pub struct Terms {
     pub policy: FullPolicy,
     /// How many records a sector holds at most: what is dropped is dropped by sectors.
     pub sector_records_max: u32,
+    /// Its disk, if it has one.
+    pub disk: Option<DiskTerms>,
 }
+
+/// What the judge must know of a store's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskTerms {
+    /// What a sensor may hold there, in bytes.
+    pub quota_bytes: u64,
+    /// What the store may hold there, in bytes.
+    pub disk_max_bytes: u64,
+}
+
+/// Nobody's place among the handles.
+const NO_BOOK: u32 = u32::MAX;
 
 /// The judge. See the module.
 pub struct Oracle {
     terms: Terms,
     books: Vec<Book>,
+    /// The book of each handle.
+    places: Vec<u32>,
+    /// How far each sensor had come when the store was last stopped.
+    before: Vec<Levels>,
     violation: Option<Violation>,
     redelivered: u64,
     oldest_age_ms: u64,
+    durable_lag_ms: u64,
+    lost_in_kills: u64,
+    shutdown_left: u64,
+    disk_records_peak: u64,
+    centibytes_per_record: u64,
+    /// The part of the sensors that the next tick looks at.
+    part: usize,
 }
 
 impl Oracle {
     /// A judge of a run that has not begun.
     pub fn new(terms: Terms) -> Self {
-        Self { terms, books: Vec::new(), violation: None, redelivered: 0, oldest_age_ms: 0 }
+        Self {
+            terms,
+            books: Vec::new(),
+            places: Vec::new(),
+            before: Vec::new(),
+            violation: None,
+            redelivered: 0,
+            oldest_age_ms: 0,
+            durable_lag_ms: 0,
+            lost_in_kills: 0,
+            shutdown_left: 0,
+            disk_records_peak: 0,
+            centibytes_per_record: 0,
+            part: 0,
+        }
     }
 
     /// The first broken promise.
@@ -62,9 +105,54 @@ impl Oracle {
     /// The greatest age that a record reached in the store before it was answered for good, those
     /// that are still held included.
     pub fn oldest_age_ms(&self, now_ms: u64) -> u64 {
-        let held = self.books.iter().filter_map(|book| book.held.front());
+        let held = self.books.iter().filter_map(Book::oldest);
         let ages = held.map(|oldest| now_ms.saturating_sub(oldest.added_ms));
         ages.fold(self.oldest_age_ms, u64::max)
+    }
+
+    /// The longest that a record was held which was not yet durable, in ms of virtual time. Each sensor
+    /// is looked at once a second.
+    pub fn durable_lag_ms(&self) -> u64 {
+        self.durable_lag_ms
+    }
+
+    /// Records that were held in RAM only when the store was killed.
+    pub fn lost_in_kills(&self) -> u64 {
+        self.lost_in_kills
+    }
+
+    /// Records that shutdowns left unwritten at their deadline.
+    pub fn shutdown_left(&self) -> u64 {
+        self.shutdown_left
+    }
+
+    /// Bytes on disk for a record that was on disk only, when most of them were, in hundredths.
+    pub fn centibytes_per_record(&self) -> u64 {
+        self.centibytes_per_record
+    }
+
+    fn place(&mut self, sensor: Sensor, index: usize) {
+        if self.places.len() <= sensor.index() {
+            self.places.resize(sensor.index() + 1, NO_BOOK);
+        }
+        self.places[sensor.index()] = index as u32;
+    }
+
+    /// The index of the sensor's book. The driver names only sensors that were registered; the store
+    /// may name any.
+    #[inline]
+    fn index(&self, sensor: Sensor) -> usize {
+        self.places.get(sensor.index()).map_or(usize::MAX, |&index| index as usize)
+    }
+
+    #[inline]
+    fn book(&self, sensor: Sensor) -> &Book {
+        &self.books[self.index(sensor)]
+    }
+
+    fn book_mut(&mut self, sensor: Sensor) -> Option<&mut Book> {
+        let index = self.index(sensor);
+        self.books.get_mut(index)
     }
 
     /// The end of a run: takes everything out of the store that is still in it, so that no record
@@ -72,11 +160,11 @@ impl Oracle {
     pub fn drain<E: Engine>(&mut self, now_ms: u64, engine: &mut E) {
         let mut batch = vec![Record::default(); DRAIN_RECORDS];
         for index in 0..self.books.len() {
-            let sensor = Sensor(index as u32);
+            let Some(sensor) = self.books[index].sensor else { continue };
             if let Some(token) = self.books[index].pending {
                 self.answer(now_ms, engine, token, Answer::Nack);
             }
-            while self.violation.is_none() && !self.books[index].held.is_empty() {
+            while self.violation.is_none() && self.books[index].held_count() > 0 {
                 let Ok(Some(token)) = engine.consume(sensor, &mut batch) else {
                     Observer::<E>::nothing_delivered(self, now_ms, sensor);
                     break;
@@ -104,67 +192,16 @@ impl Oracle {
 
     #[cold]
     fn blame(&mut self, promise: Promise, virtual_ms: u64, place: Place, seen: String) {
-        let (sensor, seq) = match place {
+        let (index, seq) = match place {
             Place::Store => (None, None),
-            Place::Sensor(sensor) => (Some(sensor), None),
-            Place::Record(sensor, seq) => (Some(sensor), Some(seq)),
+            Place::Book(index) => (Some(index), None),
+            Place::Sensor(sensor) => (Some(self.index(sensor)), None),
+            Place::Record(sensor, seq) => (Some(self.index(sensor)), Some(seq)),
         };
-        let sensor = sensor.and_then(|sensor| self.books.get(sensor.index())).map(|book| book.key);
+        let sensor = index.and_then(|index| self.books.get(index)).map(|book| book.key);
         if self.violation.is_none() {
             self.violation = Some(Violation { promise, sensor, seq, virtual_ms, seen });
         }
-    }
-
-    /// Takes a range that the ledger names out of the books. The newest entries are shown after
-    /// every loss, so that what is new in one is what is still held of it.
-    fn enter_loss(&mut self, now_ms: u64, loss: &Loss) {
-        let (sensor, first, end) = (loss.sensor, loss.first_seq, loss.end_seq());
-        let place = Place::Record(sensor, first);
-        let Some(book) = self.books.get_mut(sensor.index()) else {
-            let seen = format!("the ledger names {loss:?}, a sensor that does not exist");
-            return self.blame(Promise::Conservation, now_ms, Place::Store, seen);
-        };
-        if loss.cause == DropCause::Rejected {
-            if let Some(rejected) = book.unnamed_rejection.take_if(|(_, last)| *last == end) {
-                book.rejected_ranges.add(rejected.0, rejected.1);
-            }
-            if !book.rejected_ranges.hold(first, end) {
-                let seen = format!("the ledger names {loss:?}, which were not rejected");
-                self.blame(Promise::Conservation, now_ms, place, seen);
-            }
-            return;
-        }
-        // No scenario lets RAM rot, so that a checksum that does not match is the store's own fault.
-        if loss.cause == DropCause::Corrupt || self.terms.policy == FullPolicy::RefuseNew {
-            let seen =
-                format!("{loss:?}: nothing rots here, the policy is {:?}", self.terms.policy);
-            return self.blame(Promise::Conservation, now_ms, place, seen);
-        }
-        let from = book.held.partition_point(|held| held.seq < first);
-        let to = book.held.partition_point(|held| held.seq < end);
-        if from == to {
-            if !book.dropped.hold(first, end) {
-                let seen = format!("the ledger names {loss:?}, which were not held");
-                self.blame(Promise::Conservation, now_ms, place, seen);
-            }
-            return;
-        }
-        let count = to - from;
-        let new_first = book.held[from].seq;
-        // Sectors are dropped whole, and one that holds pending records is not dropped: behind a
-        // batch, the rest of its last sector is left out.
-        let pending = book.pending_count();
-        let left_out_max = if pending > 0 { self.terms.sector_records_max as usize - 1 } else { 0 };
-        let is_oldest_unsent =
-            (pending..=pending + left_out_max).contains(&from) && new_first + count as u64 == end;
-        if !is_oldest_unsent {
-            let seen =
-                format!("the ledger names {loss:?}, which are not the oldest unsent records");
-            return self.blame(Promise::Conservation, now_ms, place, seen);
-        }
-        book.held.drain(from..to);
-        book.dropped.add(new_first, end);
-        book.recycled += count as u64;
     }
 }
 
@@ -172,41 +209,45 @@ impl Oracle {
 #[derive(Clone, Copy)]
 enum Place {
     Store,
+    Book(usize),
     Sensor(Sensor),
     Record(Sensor, u64),
 }
 
 impl<E: Engine> Observer<E> for Oracle {
-    fn registered(&mut self, _: Sensor, config: SensorConfig) {
-        self.books.push(Book::new(config));
+    fn registered(&mut self, sensor: Sensor, config: SensorConfig) {
+        self.place(sensor, self.books.len());
+        self.books.push(Book::new(sensor, config));
     }
 
     #[inline]
     fn added(&mut self, now_ms: u64, given: Given, seq: u64) {
-        let book = &mut self.books[given.sensor.index()];
-        if seq != book.next_seq {
-            let seen = format!("the add got number {seq}, due was {}", book.next_seq);
+        let index = self.index(given.sensor);
+        let shelf = &mut self.books[index].shelf;
+        if seq != shelf.end_seq() {
+            let seen = format!("the add got number {seq}, due was {}", shelf.end_seq());
             return self.blame(Promise::Order, now_ms, Place::Record(given.sensor, seq), seen);
         }
-        book.next_seq += 1;
-        book.added += 1;
-        book.held.push_back(Held {
+        shelf.push(shelf::Given {
             seq,
             time_ms: given.at.ms,
             added_ms: now_ms,
             value: given.value,
+            epoch: self.terms.epoch,
             clock: given.at.clock,
             kind: given.kind,
-            was_delivered: false,
         });
     }
 
     fn refused(&mut self, now_ms: u64, given: Given, error: AppendError, pool: PoolStats) {
-        self.books[given.sensor.index()].refused += 1;
+        let index = self.index(given.sensor);
+        self.books[index].counts.refused += 1;
         let has_free = pool.sectors_used < pool.sectors_limit;
-        // A sensor with records and nothing pending has a sector that could be recycled.
-        let has_droppable =
-            self.terms.policy == FullPolicy::RecycleOldest && self.books.iter().any(Book::is_ready);
+        // A sensor with records and nothing pending has a sector that could be recycled, unless all
+        // of them are on disk, where nothing is recycled.
+        let has_droppable = self.terms.policy == FullPolicy::RecycleOldest
+            && self.terms.disk.is_none()
+            && self.books.iter().any(Book::is_ready);
         if error != AppendError::Full || has_free || has_droppable {
             let seen = format!(
                 "an add was refused ({error}) by {:?} with {pool:?}, {}",
@@ -219,7 +260,7 @@ impl<E: Engine> Observer<E> for Oracle {
 
     #[inline]
     fn asked(&mut self, now_ms: u64, sensor: Sensor, is_ready: bool) {
-        let book = &self.books[sensor.index()];
+        let book = self.book(sensor);
         if is_ready != book.is_ready() {
             let seen = format!(
                 "the store says {} to a batch, {} records are unsent and {} pending",
@@ -232,27 +273,24 @@ impl<E: Engine> Observer<E> for Oracle {
     }
 
     fn peeked(&mut self, now_ms: u64, sensor: Sensor, records: &[Record]) {
-        let epoch = self.terms.epoch;
-        let book = &mut self.books[sensor.index()];
-        book.peeked = Some(records.len());
-        let book = &self.books[sensor.index()];
-        if records.is_empty() || records.len() > book.unsent_count() {
+        let index = self.index(sensor);
+        self.books[index].peeked = Some(records.len());
+        let book = &self.books[index];
+        if records.is_empty() || records.len() as u64 > book.unsent_count() {
             let seen = format!("peek shows {} of {} records", records.len(), book.unsent_count());
             return self.blame(Promise::Order, now_ms, Place::Sensor(sensor), seen);
         }
-        for (held, record) in book.held.iter().skip(book.pending_count()).zip(records) {
-            if let Some((promise, seen)) = book.difference(held, record, epoch) {
-                let seen = format!("peek: {seen}");
-                return self.blame(promise, now_ms, Place::Record(sensor, record.seq), seen);
-            }
+        if let Some((seq, promise, seen)) = book.first_difference(book.pending_count(), records) {
+            self.blame(promise, now_ms, Place::Record(sensor, seq), format!("peek: {seen}"));
         }
     }
 
     fn delivered(&mut self, now_ms: u64, token: BatchToken, records: &[Record]) {
         let (sensor, epoch) = (token.sensor(), self.terms.epoch);
         let place = Place::Record(sensor, token.first_seq());
-        let peeked = self.books[sensor.index()].peeked.take();
-        let book = &self.books[sensor.index()];
+        let index = self.index(sensor);
+        let peeked = self.books[index].peeked.take();
+        let book = &self.books[index];
         if let Some(pending) = book.pending {
             let seen = format!("a second batch was handed out while {pending:?} is pending");
             return self.blame(Promise::Tokens, now_ms, place, seen);
@@ -264,36 +302,29 @@ impl<E: Engine> Observer<E> for Oracle {
             let seen = format!("{token:?} does not name its {} records", records.len());
             return self.blame(Promise::Tokens, now_ms, place, seen);
         }
-        if records.len() > book.held.len() || peeked.is_some_and(|peeked| peeked != records.len()) {
-            let held = book.held.len();
+        let held = book.held_count();
+        if records.len() as u64 > held || peeked.is_some_and(|peeked| peeked != records.len()) {
             let seen =
                 format!("{} records came out, {held} are held, {peeked:?} seen", records.len());
             return self.blame(Promise::Order, now_ms, place, seen);
         }
-        for (held, record) in book.held.iter().zip(records) {
-            if let Some((promise, seen)) = book.difference(held, record, epoch) {
-                return self.blame(promise, now_ms, Place::Record(sensor, record.seq), seen);
-            }
+        if let Some((seq, promise, seen)) = book.first_difference(0, records) {
+            return self.blame(promise, now_ms, Place::Record(sensor, seq), seen);
         }
-        let book = &mut self.books[sensor.index()];
-        for (held, record) in book.held.iter_mut().zip(records) {
-            if held.was_delivered {
-                self.redelivered += 1;
-            } else {
-                held.was_delivered = true;
-                held.time_ms = record.time_ms;
-            }
+        let book = &mut self.books[index];
+        for record in records {
+            self.redelivered += u64::from(book.hand_out(record));
         }
         book.pending = Some(token);
     }
 
     fn nothing_delivered(&mut self, now_ms: u64, sensor: Sensor) {
-        let book = &self.books[sensor.index()];
+        let book = self.book(sensor);
         if book.is_ready() {
             let seen =
                 format!("nothing was handed out, {} records are unsent", book.unsent_count());
-            let first = book.held.front().map_or(0, |held| held.seq);
-            self.blame(Promise::Order, now_ms, Place::Record(sensor, first), seen);
+            let first_seq = book.head_seq;
+            self.blame(Promise::Order, now_ms, Place::Record(sensor, first_seq), seen);
         }
     }
 
@@ -305,7 +336,16 @@ impl<E: Engine> Observer<E> for Oracle {
         result: Result<(), StaleBatch>,
     ) {
         let place = Place::Record(token.sensor(), token.first_seq());
-        let book = &mut self.books[token.sensor().index()];
+        if token.epoch() != self.terms.epoch {
+            if result.is_ok() {
+                let seen = format!("{answer:?} of {token:?}, of an opening before this, was taken");
+                self.blame(Promise::Tokens, now_ms, Place::Store, seen);
+            }
+            return;
+        }
+        let has_disk = self.terms.disk.is_some();
+        let index = self.index(token.sensor());
+        let book = &mut self.books[index];
         let is_pending = book.pending == Some(token);
         if is_pending != result.is_ok() {
             let pending = book.pending;
@@ -319,9 +359,9 @@ impl<E: Engine> Observer<E> for Oracle {
         let count = u64::from(token.count());
         match answer {
             Answer::Nack => return,
-            Answer::Ack => book.acked += count,
+            Answer::Ack => {}
             Answer::Reject => {
-                book.rejected += count;
+                book.counts.rejected += count;
                 let range = (token.first_seq(), token.first_seq() + count);
                 if let Some((first, end)) = book.unnamed_rejection.replace(range) {
                     let seen = format!("the ledger does not name the rejected {first}..{end}");
@@ -329,23 +369,47 @@ impl<E: Engine> Observer<E> for Oracle {
                 }
             }
         }
-        if let Some(oldest) = book.held.front() {
+        if let Some(oldest) = book.oldest() {
             self.oldest_age_ms = self.oldest_age_ms.max(now_ms.saturating_sub(oldest.added_ms));
         }
-        book.held.drain(..token.count() as usize);
+        book.counts.erased += count;
+        book.move_head(token.first_seq() + count);
+        // On a disk, an answer that is not yet durable is undone by a kill.
+        if !has_disk {
+            let head_seq = book.head_seq;
+            book.forget_before(head_seq);
+        }
     }
 
-    fn lost(&mut self, now_ms: u64, losses: &[Loss]) {
+    fn lost(&mut self, now_ms: u64, losses: &[Loss], engine: &E) {
         for loss in losses {
-            self.enter_loss(now_ms, loss);
+            self.enter_loss(now_ms, loss, engine);
         }
+    }
+
+    fn ticked(&mut self, now_ms: u64, engine: &E) {
+        if self.terms.disk.is_some() {
+            self.look_around(now_ms, engine);
+        }
+    }
+
+    fn stopping(&mut self, now_ms: u64, _: &Restart, engine: &E) {
+        self.before_stop(now_ms, engine);
+    }
+
+    fn found_again(&mut self, index: u32, sensor: Option<Sensor>) {
+        self.found(index, sensor);
+    }
+
+    fn restarted(&mut self, now_ms: u64, restart: &Restart, restarted: Restarted, engine: &E) {
+        self.after_open(now_ms, restart, restarted, engine);
     }
 
     fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {
         let mut totals = SensorStats::default();
         for index in 0..self.books.len() {
-            let sensor = Sensor(index as u32);
             let book = &self.books[index];
+            let Some(sensor) = book.sensor else { continue };
             let (own, said) = (book.stats(), engine.stats(sensor));
             totals += own;
             if own != said {

@@ -1,19 +1,24 @@
 //! Runs a scenario on this machine: the store that its profile names, the driver, the oracle.
 
+mod figures;
+mod linux;
+mod watched;
+
+pub use figures::{DiskFigures, Figures, GroupFigures, RamFigures};
+pub use linux::{Place, RunError};
+
 use super::{
-    Driver, DriverMemory, Engine, Observer, Op, Reply, SensorRun, Summary,
-    expect::{Figure, Judged},
-    oracle::{Oracle, Terms, Violation},
-    sensors::members,
+    Driver, DriverMemory, Engine, Op, Reply, SensorRun, Summary,
+    expect::Judged,
+    oracle::{DiskTerms, Oracle, Terms, Violation},
+    sensors::{members, of_run},
     text::{Profile, Scenario},
 };
 use crate::{
-    Record, RegisterError, SensorStats,
-    ram::{
-        LedgerStats, PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store,
-        footprint_bytes,
-    },
+    Record, SensorStats,
+    ram::{PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store, footprint_bytes},
 };
+use watched::Watched;
 
 /// Room for replies: one for a sensor's pending batch, and late and double ones beside it.
 const REPLIES_PER_SENSOR: usize = 4;
@@ -61,85 +66,6 @@ impl Verdict {
     }
 }
 
-/// A group's counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupFigures {
-    /// The group's name.
-    pub name: String,
-    /// Its number of sensors.
-    pub sensors: u32,
-    /// The sum of their counts.
-    pub stats: SensorStats,
-}
-
-/// RAM that a run took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RamFigures {
-    /// Bytes that the store owns, all of them taken when it is opened.
-    pub bytes_total: u64,
-    /// The part of them that was in use at the peak: all but sectors that were never needed.
-    pub bytes_peak: u64,
-    /// Bytes of one sector.
-    pub sector_bytes: u32,
-    /// The pool.
-    pub pool: PoolStats,
-}
-
-/// Every figure of a run but its timing: the same for every run of a seed, on every machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figures {
-    /// Over every delivered record and every counter.
-    pub digest: u64,
-    /// Virtual time that passed, in ms.
-    pub virtual_ms: u64,
-    /// The sum of all counts.
-    pub totals: SensorStats,
-    /// The same for each group.
-    pub groups: Vec<GroupFigures>,
-    /// RAM.
-    pub ram: RamFigures,
-    /// The loss ledger.
-    pub ledger: LedgerStats,
-    /// Records handed out, repeated deliveries included.
-    pub records_delivered: u64,
-    /// Deliveries of records that had been delivered before.
-    pub redelivered: u64,
-    /// Batches handed out.
-    pub batches: u64,
-    /// Answers that the store called stale.
-    pub stale_answers: u64,
-    /// The greatest age that a record reached before it was answered for good, or until the end, in
-    /// ms of virtual time.
-    pub oldest_age_ms: u64,
-}
-
-impl Figures {
-    /// One figure, of the whole run or of one group.
-    pub fn get(&self, group: Option<usize>, figure: Figure) -> u64 {
-        let stats = match group.and_then(|index| self.groups.get(index)) {
-            Some(group) => group.stats,
-            None => self.totals,
-        };
-        match figure {
-            Figure::Added => stats.added,
-            Figure::Refused => stats.refused,
-            Figure::Acked => stats.erased.saturating_sub(stats.rejected),
-            Figure::Rejected => stats.rejected,
-            Figure::Lost => stats.dropped(),
-            Figure::Recycled => stats.dropped_recycled,
-            Figure::Corrupt => stats.dropped_corrupt,
-            Figure::Pending => stats.pending,
-            Figure::Unsent => stats.unsent,
-            Figure::Redelivered => self.redelivered,
-            Figure::StaleAnswers => self.stale_answers,
-            Figure::LedgerEntries => self.ledger.entries,
-            Figure::OldestAge => self.oldest_age_ms,
-            Figure::Ram => self.ram.bytes_peak,
-            Figure::SectorsPeak => u64::from(self.ram.pool.sectors_peak),
-        }
-    }
-}
-
 /// A run and what is to be said of it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -153,12 +79,23 @@ pub struct Outcome {
     pub expectations: Vec<Judged>,
     /// The first broken promise.
     pub violation: Option<Violation>,
+    /// How long each opening after a stop took, in ns of this machine's time.
+    pub recoveries_ns: Vec<u64>,
 }
 
-/// Runs `scenario` under the oracle. The error: the store has no place for its sensors, which
-/// loading the scenario has ruled out.
-pub fn run(scenario: &Scenario, watch: &mut impl Watch) -> Result<Outcome, RegisterError> {
+/// Runs `scenario` under the oracle; a store on disk lies in a temporary directory.
+pub fn run(scenario: &Scenario, watch: &mut impl Watch) -> Result<Outcome, RunError> {
+    run_at(scenario, &Place::Temporary, watch)
+}
+
+/// Runs `scenario` under the oracle; a store on disk lies at `place`.
+pub fn run_at(
+    scenario: &Scenario,
+    place: &Place,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RunError> {
     match scenario.profile {
+        Profile::Linux => linux::run(scenario, place, watch),
         Profile::Stm32 => {
             let mut store = Box::new(Stm32Store::open(scenario.store_config()));
             let size = StoreSize {
@@ -198,7 +135,18 @@ pub fn run_in<E: Engine>(
     engine: &mut E,
     size: StoreSize,
     watch: &mut impl Watch,
-) -> Result<Outcome, RegisterError> {
+) -> Result<Outcome, RunError> {
+    judge(scenario, engine, size, true, watch)
+}
+
+/// The same. Without `drains`, what is left at the end stays in the store.
+fn judge<E: Engine>(
+    scenario: &Scenario,
+    engine: &mut E,
+    size: StoreSize,
+    drains: bool,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RunError> {
     let description = scenario.description();
     let sensors = scenario.sensors() as usize;
     let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
@@ -207,7 +155,12 @@ pub fn run_in<E: Engine>(
             epoch: scenario.store_config().epoch,
             policy: scenario.store_config().policy,
             sector_records_max: scenario.geometry.time_series_per_sector(),
+            disk: scenario.disk.map(|disk| DiskTerms {
+                quota_bytes: disk.quota_bytes,
+                disk_max_bytes: disk.disk_max_bytes,
+            }),
         }),
+        recoveries: 0,
         watch,
         is_cancelled: false,
     };
@@ -222,12 +175,25 @@ pub fn run_in<E: Engine>(
         batch: &mut batch,
         peeked: &mut peeked,
     };
-    let driver = Driver::new(&description, engine, &mut observer, memory)?;
-    let summary = driver.run();
-    let Watched { mut oracle, is_cancelled, .. } = observer;
+    let driver = Driver::new(&description, engine, &mut observer, memory);
+    let summary = driver.map_err(RunError::Register)?.run();
+    if let Some(error) = summary.restart_error {
+        return Err(RunError::Restart(error));
+    }
+    let Watched { mut oracle, is_cancelled, recoveries, .. } = observer;
     let ram = ram_figures(engine.pool(), size);
-    let figures = figures(scenario, engine, &summary, &oracle, ram);
-    oracle.drain(summary.virtual_ms, engine);
+    let mut figures = figures(scenario, engine, &runs, &summary, &oracle, ram);
+    figures.disk = engine.disk().map(|used| DiskFigures {
+        used,
+        centibytes_per_record: oracle.centibytes_per_record(),
+        durable_lag_ms: oracle.durable_lag_ms(),
+        recoveries,
+        lost_in_kills: oracle.lost_in_kills(),
+        shutdown_left: oracle.shutdown_left(),
+    });
+    if drains {
+        oracle.drain(summary.virtual_ms, engine);
+    }
     let expectations: Vec<Judged> = if is_cancelled {
         Vec::new()
     } else {
@@ -241,7 +207,8 @@ pub fn run_in<E: Engine>(
     } else {
         Verdict::Pass
     };
-    Ok(Outcome { verdict, seed: description.seed, figures, expectations, violation })
+    let (seed, recoveries_ns) = (description.seed, Vec::new());
+    Ok(Outcome { verdict, seed, figures, expectations, violation, recoveries_ns })
 }
 
 fn ram_figures(pool: PoolStats, size: StoreSize) -> RamFigures {
@@ -254,6 +221,7 @@ fn ram_figures(pool: PoolStats, size: StoreSize) -> RamFigures {
 fn figures<E: Engine>(
     scenario: &Scenario,
     engine: &E,
+    runs: &[SensorRun],
     summary: &Summary,
     oracle: &Oracle,
     ram: RamFigures,
@@ -269,8 +237,9 @@ fn figures<E: Engine>(
             stats: SensorStats::default(),
         })
         .collect();
-    for (index, (group, _)) in (0..).zip(members(description.groups)) {
-        groups[group as usize].stats += engine.stats(crate::Sensor(index));
+    for ((group, _), run) in members(description.groups).zip(runs) {
+        let stats = run.sensor.map(|sensor| engine.stats(sensor)).unwrap_or_default();
+        groups[group as usize].stats += of_run(stats, &description.groups[group as usize]);
     }
     Figures {
         digest: summary.digest,
@@ -284,84 +253,6 @@ fn figures<E: Engine>(
         batches: summary.batches,
         stale_answers: summary.stale_answers,
         oldest_age_ms: oracle.oldest_age_ms(summary.virtual_ms),
-    }
-}
-
-/// The oracle and the watch, side by side. The watch measures; the oracle is outside of that.
-struct Watched<'a, W> {
-    oracle: Oracle,
-    watch: &'a mut W,
-    is_cancelled: bool,
-}
-
-impl<E: Engine, W: Watch> Observer<E> for Watched<'_, W> {
-    #[inline]
-    fn begin(&mut self, op: Op) {
-        self.watch.begin(op);
-    }
-
-    #[inline]
-    fn end(&mut self, op: Op) {
-        self.watch.end(op);
-    }
-
-    fn wants_end(&mut self, now_ms: u64) -> bool {
-        self.watch.progress(now_ms);
-        self.is_cancelled = self.watch.is_cancelled();
-        self.is_cancelled || Observer::<E>::wants_end(&mut self.oracle, now_ms)
-    }
-
-    fn registered(&mut self, sensor: crate::Sensor, config: crate::SensorConfig) {
-        Observer::<E>::registered(&mut self.oracle, sensor, config);
-    }
-
-    #[inline]
-    fn added(&mut self, now_ms: u64, given: super::Given, seq: u64) {
-        Observer::<E>::added(&mut self.oracle, now_ms, given, seq);
-    }
-
-    fn refused(
-        &mut self,
-        now_ms: u64,
-        given: super::Given,
-        error: crate::AppendError,
-        pool: PoolStats,
-    ) {
-        Observer::<E>::refused(&mut self.oracle, now_ms, given, error, pool);
-    }
-
-    #[inline]
-    fn asked(&mut self, now_ms: u64, sensor: crate::Sensor, is_ready: bool) {
-        Observer::<E>::asked(&mut self.oracle, now_ms, sensor, is_ready);
-    }
-
-    fn peeked(&mut self, now_ms: u64, sensor: crate::Sensor, records: &[Record]) {
-        Observer::<E>::peeked(&mut self.oracle, now_ms, sensor, records);
-    }
-
-    fn delivered(&mut self, now_ms: u64, token: crate::BatchToken, records: &[Record]) {
-        Observer::<E>::delivered(&mut self.oracle, now_ms, token, records);
-    }
-
-    fn nothing_delivered(&mut self, now_ms: u64, sensor: crate::Sensor) {
-        Observer::<E>::nothing_delivered(&mut self.oracle, now_ms, sensor);
-    }
-
-    fn answered(
-        &mut self,
-        now_ms: u64,
-        token: crate::BatchToken,
-        answer: super::Answer,
-        result: Result<(), crate::StaleBatch>,
-    ) {
-        Observer::<E>::answered(&mut self.oracle, now_ms, token, answer, result);
-    }
-
-    fn lost(&mut self, now_ms: u64, losses: &[crate::Loss]) {
-        Observer::<E>::lost(&mut self.oracle, now_ms, losses);
-    }
-
-    fn checkpoint(&mut self, now_ms: u64, engine: &mut E) {
-        self.oracle.checkpoint(now_ms, engine);
+        disk: None,
     }
 }

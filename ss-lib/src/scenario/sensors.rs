@@ -1,7 +1,7 @@
 //! When each sensor reads, and what.
 
 use super::{Description, Group, heap::Heap};
-use crate::{Kind, Sensor, SensorConfig, SensorKey};
+use crate::{Kind, Sensor, SensorConfig, SensorKey, SensorStats};
 use rand::RngExt;
 use rand_pcg::Pcg32;
 
@@ -50,10 +50,18 @@ pub(super) fn members(groups: &[Group]) -> impl Iterator<Item = (u32, u32)> {
 /// The configuration of a group's sensor number `index`.
 pub(super) fn sensor_config(group: &Group, index: u32) -> SensorConfig {
     let key = SensorKey { source: group.source, id: group.first_id.wrapping_add(index) };
-    match group.kind {
+    let config = match group.kind {
         Kind::TimeSeries => SensorConfig::time_series(key, group.period_ms(index)),
         Kind::Event => SensorConfig::event(key),
-    }
+    };
+    config.starting_at(group.first_seq)
+}
+
+/// A sensor's counts without the records before its first number, which no run has seen.
+pub(super) fn of_run(mut stats: SensorStats, group: &Group) -> SensorStats {
+    stats.added = stats.added.saturating_sub(group.first_seq);
+    stats.erased = stats.erased.saturating_sub(group.first_seq);
+    stats
 }
 
 impl<'a> Sensors<'a> {
@@ -79,9 +87,19 @@ impl<'a> Sensors<'a> {
             run.group = group_at;
             run.burst_left = group.burst_records;
             let due_ms = run.nominal_ms;
-            sensors.due.push(due_ms << INDEX_BITS | at as u64);
+            let leaves = due_ms >= group.leaves_ms;
+            sensors.due.push(if leaves { u64::MAX } else { due_ms << INDEX_BITS | at as u64 });
         }
         sensors
+    }
+
+    /// Where the store has sensor number `at`.
+    pub(super) fn handle(&self, at: u32) -> Option<Sensor> {
+        self.runs[at as usize].sensor
+    }
+
+    pub(super) fn set_handle(&mut self, at: u32, sensor: Option<Sensor>) {
+        self.runs[at as usize].sensor = sensor;
     }
 
     /// When the next reading is due, in ms of virtual time.
@@ -114,8 +132,10 @@ impl<'a> Sensors<'a> {
             }
             due_ms
         };
-        // Readings of one sensor never overtake each other.
-        self.due.replace_least(due_ms.max(now_ms) << INDEX_BITS | at);
+        // Readings of one sensor never overtake each other. One that has left reads no more.
+        let due_ms = due_ms.max(now_ms);
+        let due = if due_ms < group.leaves_ms { due_ms << INDEX_BITS | at } else { u64::MAX };
+        self.due.replace_least(due);
         Some(reading)
     }
 }

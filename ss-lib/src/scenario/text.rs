@@ -2,24 +2,25 @@
 //! possible.
 
 mod compile;
+mod document;
 mod error;
+mod expect_table;
 mod units;
 
 pub use error::ScenarioError;
 pub use units::duration_ms;
 
-use super::{ClockStep, Description, Group, Outage, Pressure, Uploader, expect::Expectation};
+use super::{
+    ClockStep, Description, DiskLimit, Group, Outage, Pressure, Restart, Uploader,
+    disk_config::DiskConfig, expect::Expectation,
+};
 use crate::{
     Timestamp,
     ram::{Config, FullPolicy, Geometry},
 };
+use document::Document;
 use serde::Deserialize;
-use std::{collections::BTreeMap, io::Read, path::Path};
-use toml::Spanned;
-use units::{
-    Bytes, Chance, ClockStart, Count, Instant, Millis, PeriodSpec, Range, SectorSize, SignedMillis,
-    Value,
-};
+use std::{io::Read, path::Path};
 
 /// The largest scenario file that is read, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -39,7 +40,10 @@ pub struct Scenario {
     pub geometry: Geometry,
     /// Entries of the loss ledger.
     pub losses_max: u32,
+    /// The disk, if the profile has one.
+    pub disk: Option<DiskConfig>,
     policy: FullPolicy,
+    first_epoch: u32,
     seed: u64,
     duration_ms: u64,
     start: Timestamp,
@@ -48,6 +52,8 @@ pub struct Scenario {
     outages: Vec<Outage>,
     clock_steps: Vec<ClockStep>,
     pressures: Vec<Pressure>,
+    disk_limits: Vec<DiskLimit>,
+    restarts: Vec<Restart>,
 }
 
 /// A kind of store.
@@ -56,18 +62,21 @@ pub struct Scenario {
 pub enum Profile {
     /// The microcontroller's: 32 KiB, 100 sensors, sectors of 256 B.
     Stm32,
+    /// A gateway's: RAM, and real files on a disk.
+    Linux,
     /// A gateway's, RAM only.
     LinuxRam,
 }
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 2] = [Self::Stm32, Self::LinuxRam];
+    pub const ALL: [Self; 3] = [Self::Stm32, Self::Linux, Self::LinuxRam];
 
     /// Its key in a scenario.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stm32 => "stm32",
+            Self::Linux => "linux",
             Self::LinuxRam => "linux-ram",
         }
     }
@@ -116,12 +125,14 @@ impl Scenario {
             outages: &self.outages,
             clock_steps: &self.clock_steps,
             pressures: &self.pressures,
+            disk_limits: &self.disk_limits,
+            restarts: &self.restarts,
         }
     }
 
-    /// The store's configuration.
+    /// The configuration of the store's part in RAM, at its first opening.
     pub fn store_config(&self) -> Config {
-        Config { policy: self.policy, epoch: 1 }
+        Config { policy: self.policy, epoch: self.first_epoch }
     }
 
     /// The number of sensors in all groups.
@@ -164,171 +175,4 @@ fn read(path: &Path) -> Result<String, ScenarioError> {
             "line {line} is not UTF-8 (byte {valid} of the file): save the scenario as UTF-8 text"
         ))
     })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    name: Option<String>,
-    profile: Spanned<Profile>,
-    duration: Spanned<Millis>,
-    #[serde(default)]
-    seed: u64,
-    clock: Option<ClockStart>,
-    #[serde(default)]
-    store: StoreTable,
-    sensors: Spanned<Vec<GroupTable>>,
-    uploader: Option<UploaderTable>,
-    #[serde(default)]
-    outage: Vec<OutageTable>,
-    #[serde(default)]
-    clock_step: Vec<ClockStepTable>,
-    #[serde(default)]
-    pool_pressure: Vec<PressureTable>,
-    #[serde(default)]
-    expect: ExpectTable,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoreTable {
-    pool: Option<Spanned<Bytes>>,
-    sector: Option<Spanned<SectorSize>>,
-    ledger: Option<Spanned<u32>>,
-    policy: Option<Policy>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Policy {
-    RecycleOldest,
-    RefuseNew,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindName {
-    TimeSeries,
-    Event,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GroupTable {
-    name: Spanned<String>,
-    #[serde(default = "one")]
-    count: Spanned<u32>,
-    kind: KindName,
-    #[serde(default)]
-    source: u8,
-    first_id: Option<Spanned<u32>>,
-    period: Spanned<PeriodSpec>,
-    jitter: Option<Spanned<Millis>>,
-    burst: Option<BurstTable>,
-    value: Option<ShapeTable>,
-}
-
-fn one() -> Spanned<u32> {
-    Spanned::new(0..0, 1)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BurstTable {
-    records: Spanned<u32>,
-    spacing: Spanned<Millis>,
-}
-
-/// `value.ramp = { … }` and so on.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum ShapeTable {
-    Constant(Value),
-    Ramp { from: Value, step: Value },
-    RandomWalk { from: Value, step: u32 },
-    Sine { mean: Value, amplitude: u32, cycle: Spanned<Millis> },
-    Burst { low: Value, high: Value, every: Spanned<Millis>, length: Spanned<Millis> },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UploaderTable {
-    every: Spanned<Millis>,
-    batch: Spanned<u32>,
-    #[serde(default)]
-    batches: u32,
-    latency: Spanned<Millis>,
-    latency_jitter: Option<Spanned<Millis>>,
-    timeout: Option<Spanned<Millis>>,
-    backoff: Option<Spanned<Millis>>,
-    nack: Option<Spanned<Chance>>,
-    lost: Option<Spanned<Chance>>,
-    late: Option<Spanned<Chance>>,
-    duplicate: Option<Spanned<Chance>>,
-    reject: Option<Spanned<Chance>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OutageTable {
-    at: Spanned<Millis>,
-    #[serde(rename = "for")]
-    length: Spanned<Millis>,
-    every: Option<Spanned<Millis>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockStepTable {
-    at: Spanned<Millis>,
-    by: Option<Spanned<SignedMillis>>,
-    to: Option<Spanned<Instant>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PressureTable {
-    at: Spanned<Millis>,
-    #[serde(rename = "for")]
-    length: Spanned<Millis>,
-    sectors: u32,
-}
-
-/// `[expect]`: figures of the whole run, the digest, and groups by name.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectTable {
-    digest: Option<Spanned<String>>,
-    added: Option<Range<Count>>,
-    refused: Option<Range<Count>>,
-    acked: Option<Range<Count>>,
-    rejected: Option<Range<Count>>,
-    lost: Option<Range<Count>>,
-    recycled: Option<Range<Count>>,
-    corrupt: Option<Range<Count>>,
-    pending: Option<Range<Count>>,
-    unsent: Option<Range<Count>>,
-    redelivered: Option<Range<Count>>,
-    stale_answers: Option<Range<Count>>,
-    ledger_entries: Option<Range<Count>>,
-    oldest_age: Option<Range<Millis>>,
-    ram: Option<Range<Bytes>>,
-    sectors_peak: Option<Range<Count>>,
-    #[serde(default)]
-    groups: BTreeMap<Spanned<String>, GroupExpectTable>,
-}
-
-/// `[expect.groups.NAME]`: figures of one group.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GroupExpectTable {
-    added: Option<Range<Count>>,
-    refused: Option<Range<Count>>,
-    acked: Option<Range<Count>>,
-    rejected: Option<Range<Count>>,
-    lost: Option<Range<Count>>,
-    recycled: Option<Range<Count>>,
-    corrupt: Option<Range<Count>>,
-    pending: Option<Range<Count>>,
-    unsent: Option<Range<Count>>,
 }

@@ -14,8 +14,14 @@ pub enum Promise {
     Tokens,
     /// What is handed out again is identical.
     Redelivery,
+    /// What was written survives a kill, and what was shut down in order survives whole.
+    Levels,
+    /// What was durably answered never comes again.
+    Resurrection,
     /// RAM is bounded.
     BoundedRam,
+    /// The disk is bounded.
+    BoundedDisk,
     /// A sector belongs to one chain or to the free list.
     OneOwner,
 }
@@ -27,7 +33,10 @@ impl fmt::Display for Promise {
             Self::Order => "P2 order",
             Self::Tokens => "P3 tokens",
             Self::Redelivery => "P5 identical redelivery",
+            Self::Levels => "P4 durability levels",
+            Self::Resurrection => "P5 no resurrection",
             Self::BoundedRam => "P6 bounded RAM",
+            Self::BoundedDisk => "P7 bounded disk",
             Self::OneOwner => "P9 one owner",
         })
     }

@@ -1,20 +1,24 @@
 //! From the document to integers. What the types of the document cannot rule out is ruled out here.
 
+mod disk;
 mod expectations;
 mod groups;
 mod timeline;
 
 use super::{
-    Document, Overrides, Policy, Profile, Scenario, ScenarioError, StoreTable, UploaderTable,
+    Overrides, Profile, Scenario, ScenarioError,
+    document::{Document, Policy, StoreTable, UploaderTable},
     error::Source,
-    units::{Chance, Millis, SectorSize},
+    units::{Bytes, Chance, Millis, SectorSize},
 };
 use crate::{
     ram::{
         BATCH_RECORDS_MAX, FullPolicy, Geometry, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS,
     },
-    scenario::{DURATION_MS_MAX, PPM, Uploader},
+    scenario::{DURATION_MS_MAX, PPM, Uploader, disk_config::WhenFull},
 };
+use core::ops::Range;
+use disk::{disk, disk_limits, restarts};
 use expectations::expectations;
 use groups::groups;
 use timeline::{clock_steps, outages, pressures};
@@ -39,9 +43,11 @@ pub(super) fn scenario(
 ) -> Result<Scenario, ScenarioError> {
     let profile = overrides.profile.unwrap_or(*document.profile.get_ref());
     let duration_ms = duration(document, overrides, source)?;
-    let groups = groups(document, source)?;
+    let mut groups = groups(document, source)?;
     let sensors: u32 = groups.iter().map(|group| group.count).sum();
     let (geometry, losses_max) = store(&document.store, profile, sensors, document, source)?;
+    let disk = disk(document, profile, source)?;
+    let restarts = restarts(document, duration_ms, &mut groups, source)?;
     let uploader = match &document.uploader {
         Some(table) => Some(uploader(table, source)?),
         None => None,
@@ -53,10 +59,14 @@ pub(super) fn scenario(
         expectations: expectations(&document.expect, document, source)?,
         geometry,
         losses_max,
-        policy: match document.store.policy {
-            Some(Policy::RefuseNew) => FullPolicy::RefuseNew,
-            Some(Policy::RecycleOldest) | None => FullPolicy::RecycleOldest,
+        policy: match (disk, document.store.policy.as_ref().map(|policy| *policy.get_ref())) {
+            // Who waits for a disk in vain is refused.
+            (Some(disk), _) if disk.when_full != WhenFull::RecycleOldest => FullPolicy::RefuseNew,
+            (_, Some(Policy::RefuseNew)) => FullPolicy::RefuseNew,
+            _ => FullPolicy::RecycleOldest,
         },
+        first_epoch: disk.map_or(1, |disk| disk.first_epoch),
+        disk,
         seed: overrides.seed.unwrap_or(document.seed),
         duration_ms,
         start: document.clock.unwrap_or_default().0,
@@ -65,6 +75,8 @@ pub(super) fn scenario(
         outages: outages(document, duration_ms, source)?,
         clock_steps: clock_steps(document, source)?,
         pressures: pressures(document, source)?,
+        disk_limits: disk_limits(document, source)?,
+        restarts,
     })
 }
 
@@ -107,6 +119,31 @@ fn millis_u32(
     }
 }
 
+/// A gateway's pool. What cannot be is blamed on sector or pool, or else on `span`.
+fn geometry(
+    pool: Option<&Spanned<Bytes>>,
+    sector: Option<&Spanned<SectorSize>>,
+    sensors: u32,
+    span: Option<Range<usize>>,
+    source: &Source<'_>,
+) -> Result<Geometry, ScenarioError> {
+    let pool_bytes = pool.map_or(POOL_BYTES, |pool| pool.get_ref().0);
+    if let Some(pool) = pool
+        && pool_bytes > POOL_BYTES_MAX
+    {
+        let text = format!("a pool of {pool_bytes} B, possible are {POOL_BYTES_MAX} B (64 MiB)");
+        return Err(source.error(Some(pool.span()), text));
+    }
+    let cut = match sector.map_or(SectorSize::Auto, |sector| *sector.get_ref()) {
+        SectorSize::Auto => Geometry::auto(pool_bytes, sensors),
+        SectorSize::Bytes(bytes) => {
+            Geometry::new(pool_bytes, u32::try_from(bytes).unwrap_or(u32::MAX), sensors)
+        }
+    };
+    let blamed = sector.map(Spanned::span).or(pool.map(Spanned::span)).or(span);
+    cut.map_err(|error| source.error(blamed, error.to_string()))
+}
+
 fn store(
     table: &StoreTable,
     profile: Profile,
@@ -138,22 +175,7 @@ fn store(
             .map(|geometry| (geometry, 0))
             .map_err(|error| source.error(span, error.to_string()));
     }
-    let pool_bytes = table.pool.as_ref().map_or(POOL_BYTES, |pool| pool.get_ref().0);
-    if let Some(pool) = &table.pool
-        && pool_bytes > POOL_BYTES_MAX
-    {
-        let text = format!("a pool of {pool_bytes} B, possible are {POOL_BYTES_MAX} B (64 MiB)");
-        return Err(source.error(Some(pool.span()), text));
-    }
-    let cut = match table.sector.as_ref().map_or(SectorSize::Auto, |sector| *sector.get_ref()) {
-        SectorSize::Auto => Geometry::auto(pool_bytes, sensors),
-        SectorSize::Bytes(bytes) => {
-            Geometry::new(pool_bytes, u32::try_from(bytes).unwrap_or(u32::MAX), sensors)
-        }
-    };
-    let blamed =
-        table.sector.as_ref().map(Spanned::span).or(table.pool.as_ref().map(Spanned::span));
-    let geometry = cut.map_err(|error| source.error(blamed.or(span), error.to_string()))?;
+    let geometry = geometry(table.pool.as_ref(), table.sector.as_ref(), sensors, span, source)?;
     let losses_max = match &table.ledger {
         Some(ledger) if !LEDGER_RANGE.contains(ledger.get_ref()) => {
             let text = format!(

@@ -69,7 +69,20 @@ macro_rules! scalar {
     )+};
 }
 
-scalar!(Count, Millis, SignedMillis, Bytes, SectorSize, Chance, Value, Instant, ClockStart);
+scalar!(
+    Count,
+    Millis,
+    SignedMillis,
+    Bytes,
+    Centibytes,
+    SectorSize,
+    Chance,
+    Value,
+    Instant,
+    ClockStart,
+    Number,
+    DurabilitySpec
+);
 
 /// Parses a duration such as `90s`, `1h 30m` or `250ms` into ms. Whole milliseconds only.
 pub fn duration_ms(text: &str) -> Result<u64, String> {
@@ -158,6 +171,71 @@ impl Scalar for Bytes {
 
     fn from_integer(number: i64) -> Option<Result<Self, String>> {
         Some(u64::try_from(number).map(Self).map_err(|_| format!("{number} B is below 0")))
+    }
+}
+
+/// Bytes with two decimal places.
+#[derive(Clone, Copy)]
+pub(super) struct Centibytes(u64);
+
+impl Scalar for Centibytes {
+    const EXPECTED: &'static str = "a number of bytes such as 17 or 8.5";
+
+    fn from_integer(number: i64) -> Option<Result<Self, String>> {
+        let hundredths = u64::try_from(number).ok().and_then(|bytes| bytes.checked_mul(100));
+        Some(hundredths.map(Self).ok_or_else(|| format!("{number} is no number of bytes")))
+    }
+
+    fn from_float(number: f64) -> Option<Result<Self, String>> {
+        Some(if (0.0..=1e12).contains(&number) {
+            // In range, and rounded to the hundredths that are kept.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            Ok(Self((number * 100.0).round() as u64))
+        } else {
+            Err(format!("{number} is no number of bytes"))
+        })
+    }
+}
+
+/// A whole number of up to 64 bits: TOML's own integers end at 2^63 - 1, so a string is one as well.
+#[derive(Clone, Copy)]
+pub(super) struct Number(pub(super) u64);
+
+impl Scalar for Number {
+    const EXPECTED: &'static str =
+        r#"a whole number from 0, above 2^63 as a string: "18446744073709551000""#;
+
+    fn from_text(text: &str) -> Option<Result<Self, String>> {
+        let digits = text.replace('_', "");
+        let wrong = |_| format!("`{text}` is no number of 64 bits, expected {}", Self::EXPECTED);
+        Some(digits.parse().map(Self).map_err(wrong))
+    }
+
+    fn from_integer(number: i64) -> Option<Result<Self, String>> {
+        Some(u64::try_from(number).map(Self).map_err(|_| format!("{number} is below 0")))
+    }
+}
+
+/// When a write becomes durable.
+#[derive(Clone, Copy)]
+pub(super) enum DurabilitySpec {
+    Interval(Millis),
+    EverySpill,
+    Os,
+}
+
+impl Scalar for DurabilitySpec {
+    const EXPECTED: &'static str =
+        r#"an interval such as "1s", or "every-spill", or "os" (no promise over a power cut)"#;
+
+    fn from_text(text: &str) -> Option<Result<Self, String>> {
+        Some(match text {
+            "every-spill" => Ok(Self::EverySpill),
+            "os" => Ok(Self::Os),
+            _ => Millis::parse(text)
+                .map(Self::Interval)
+                .map_err(|_| format!("`{text}` is no durability, expected {}", Self::EXPECTED)),
+        })
     }
 }
 
@@ -346,6 +424,12 @@ impl Amount for Millis {
     }
 }
 
+impl Amount for Centibytes {
+    fn amount(self) -> u64 {
+        self.0
+    }
+}
+
 impl Amount for Bytes {
     fn amount(self) -> u64 {
         self.0
@@ -379,6 +463,12 @@ impl<'de, T: Scalar + Amount + Deserialize<'de>> Deserialize<'de> for Range<T> {
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Range<T>, E> {
                 ScalarVisitor::<T>(PhantomData)
                     .visit_i64(number)
+                    .map(|it| Self::exactly(it.amount()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Range<T>, E> {
+                ScalarVisitor::<T>(PhantomData)
+                    .visit_f64(number)
                     .map(|it| Self::exactly(it.amount()))
             }
 

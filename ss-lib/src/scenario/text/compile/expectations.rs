@@ -1,10 +1,6 @@
 //! `[expect]`.
 
-use super::super::{
-    Document, ExpectTable, GroupExpectTable, ScenarioError,
-    error::Source,
-    units::{Bytes, Count, Range},
-};
+use super::super::{ScenarioError, document::Document, error::Source, expect_table::ExpectTable};
 use crate::scenario::expect::{Bound, Expectation, Figure};
 
 pub(super) fn expectations(
@@ -12,28 +8,13 @@ pub(super) fn expectations(
     document: &Document,
     source: &Source<'_>,
 ) -> Result<Vec<Expectation>, ScenarioError> {
-    let count = |range: &Option<Range<Count>>| range.as_ref().map(|range| range.bound);
     let mut all = Vec::new();
-    let mut expect = |group: Option<usize>, figure: Figure, bound: Option<Bound>| {
-        all.extend(bound.map(|bound| Expectation::Figure { group, figure, bound }));
+    let mut expect = |group: Option<usize>, figures: &[(Figure, Bound)]| {
+        let clause = |&(figure, bound)| Expectation::Figure { group, figure, bound };
+        all.extend(figures.iter().map(clause));
     };
-    let ExpectTable { digest, groups, .. } = table;
-    expect(None, Figure::Added, count(&table.added));
-    expect(None, Figure::Refused, count(&table.refused));
-    expect(None, Figure::Acked, count(&table.acked));
-    expect(None, Figure::Rejected, count(&table.rejected));
-    expect(None, Figure::Lost, count(&table.lost));
-    expect(None, Figure::Recycled, count(&table.recycled));
-    expect(None, Figure::Corrupt, count(&table.corrupt));
-    expect(None, Figure::Pending, count(&table.pending));
-    expect(None, Figure::Unsent, count(&table.unsent));
-    expect(None, Figure::Redelivered, count(&table.redelivered));
-    expect(None, Figure::StaleAnswers, count(&table.stale_answers));
-    expect(None, Figure::LedgerEntries, count(&table.ledger_entries));
-    expect(None, Figure::OldestAge, table.oldest_age.as_ref().map(|range| range.bound));
-    let ram: Option<&Range<Bytes>> = table.ram.as_ref();
-    expect(None, Figure::Ram, ram.map(|range| range.bound));
-    expect(None, Figure::SectorsPeak, count(&table.sectors_peak));
+    let ExpectTable { figures, digest, groups } = table;
+    expect(None, figures);
     for (name, clauses) in groups {
         let known = document.sensors.get_ref();
         let Some(at) = known.iter().position(|group| group.name.get_ref() == name.get_ref()) else {
@@ -42,21 +23,7 @@ pub(super) fn expectations(
                 format!("no group is called `{}`, there are {}", name.get_ref(), names.join(", "));
             return Err(source.error(Some(name.span()), text));
         };
-        let GroupExpectTable {
-            added,
-            refused,
-            acked,
-            rejected,
-            lost,
-            recycled,
-            corrupt,
-            pending,
-            unsent,
-        } = clauses;
-        let ranges = [added, refused, acked, rejected, lost, recycled, corrupt, pending, unsent];
-        for (figure, range) in Figure::OF_GROUP.into_iter().zip(ranges) {
-            expect(Some(at), figure, count(range));
-        }
+        expect(Some(at), &clauses.figures);
     }
     if let Some(digest) = digest {
         let text = digest.get_ref();

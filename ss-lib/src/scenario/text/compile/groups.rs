@@ -2,7 +2,10 @@
 
 use super::{
     super::{
-        Document, GroupTable, KindName, ScenarioError, ShapeTable, error::Source, units::Value,
+        ScenarioError,
+        document::{Document, GroupTable, KindName, ShapeTable},
+        error::Source,
+        units::{Number, Value},
     },
     millis_u32,
 };
@@ -11,6 +14,9 @@ use crate::{
     scenario::{Group, SENSORS_MAX, Shape},
 };
 use toml::Spanned;
+
+/// The greatest number of a first record: four thousand million more fit behind it.
+const FIRST_SEQ_MAX: u64 = u64::MAX - u32::MAX as u64;
 
 /// The most readings of a burst.
 const BURST_RECORDS_MAX: u32 = 1_000_000;
@@ -79,6 +85,16 @@ fn group(
     };
     let (burst_records, burst_spacing_ms) = burst(table, kind, shortest_ms, jitter_ms, source)?;
     let first_id = first_id(table, count, before, source)?;
+    let first_seq = match &table.first_seq {
+        Some(first) if first.get_ref().0 > FIRST_SEQ_MAX => {
+            let Number(first_seq) = *first.get_ref();
+            let text =
+                format!("a first record number {first_seq}, possible are 0 to {FIRST_SEQ_MAX}");
+            return Err(source.error(Some(first.span()), text));
+        }
+        Some(first) => first.get_ref().0,
+        None => 0,
+    };
     Ok(Group {
         kind,
         source: table.source,
@@ -90,6 +106,8 @@ fn group(
         burst_records,
         burst_spacing_ms,
         shape: shape(table.value.as_ref(), source)?,
+        first_seq,
+        leaves_ms: u64::MAX,
     })
 }
 

@@ -1,7 +1,10 @@
 //! `[[outage]]`, `[[clock_step]]` and `[[pool_pressure]]`: what happens when.
 
 use super::super::{
-    ClockStepTable, Document, PressureTable, ScenarioError, error::Source, units::Millis,
+    ScenarioError,
+    document::{ClockStepTable, Document, PressureTable},
+    error::Source,
+    units::Millis,
 };
 use crate::{
     ClockKind,
@@ -9,11 +12,11 @@ use crate::{
 };
 use toml::Spanned;
 
-/// A repeated outage comes at most this often.
-const OUTAGES_MAX: usize = 100_000;
+/// What is repeated comes at most this often.
+const REPEATS_MAX: usize = 100_000;
 
 /// What comes after the end never happens: a mistake, unless the command line made the run shorter.
-fn within(
+pub(super) fn within(
     at: &Spanned<Millis>,
     what: &str,
     document: &Document,
@@ -30,6 +33,39 @@ fn within(
     Err(source.error(Some(at.span()), text))
 }
 
+fn too_many(what: &str, every: Option<&Spanned<Millis>>, source: &Source<'_>) -> ScenarioError {
+    let text = format!("more than {REPEATS_MAX} {what}s: let them come less often");
+    source.error(every.map(Spanned::span), text)
+}
+
+/// The times of something that comes at `at_ms` and, if it is repeated, again until the end.
+pub(super) fn repeats(
+    what: &str,
+    at_ms: u64,
+    every: Option<&Spanned<Millis>>,
+    duration_ms: u64,
+    source: &Source<'_>,
+) -> Result<Vec<u64>, ScenarioError> {
+    let every_ms = match every {
+        Some(every) if every.get_ref().0 == 0 => {
+            let text = format!("{what}s every 0 ms would never end: give a time between");
+            return Err(source.error(Some(every.span()), text));
+        }
+        Some(every) => every.get_ref().0,
+        None => u64::MAX,
+    };
+    let mut times = Vec::new();
+    let mut next_ms = at_ms;
+    while next_ms < duration_ms {
+        if times.len() == REPEATS_MAX {
+            return Err(too_many(what, every, source));
+        }
+        times.push(next_ms);
+        next_ms = next_ms.saturating_add(every_ms);
+    }
+    Ok(times)
+}
+
 /// Outages in order, repeated ones written out, overlapping ones as one.
 pub(super) fn outages(
     document: &Document,
@@ -44,22 +80,11 @@ pub(super) fn outages(
             let text = "an outage of 0 ms is none: give it a length";
             return Err(source.error(Some(table.length.span()), text));
         }
-        let every_ms = match &table.every {
-            Some(every) if every.get_ref().0 == 0 => {
-                let text = "an outage every 0 ms would never end: give a time between";
-                return Err(source.error(Some(every.span()), text));
-            }
-            Some(every) => every.get_ref().0,
-            None => u64::MAX,
-        };
-        let mut from_ms = at_ms;
-        while from_ms < duration_ms {
-            if all.len() == OUTAGES_MAX {
-                let text = format!("more than {OUTAGES_MAX} outages: let them come less often");
-                return Err(source.error(table.every.as_ref().map(Spanned::span), text));
-            }
+        for from_ms in repeats("outage", at_ms, table.every.as_ref(), duration_ms, source)? {
             all.push(Outage { from_ms, until_ms: from_ms.saturating_add(length_ms) });
-            from_ms = from_ms.saturating_add(every_ms);
+        }
+        if all.len() > REPEATS_MAX {
+            return Err(too_many("outage", table.every.as_ref(), source));
         }
     }
     all.sort_by_key(|outage| outage.from_ms);
