@@ -69,8 +69,8 @@ struct Inner<D: Disk> {
     recovery: Recovery,
     /// Wakes the manager before its time.
     bell: Bell,
-    /// Records that adds found no room for, since the last tick: the manager hurries.
-    is_starved: AtomicBool,
+    /// An add has woken the manager since it looked last.
+    is_rung: AtomicBool,
     /// Somebody ticks while an add waits.
     has_manager: AtomicBool,
     durable_lag_ms: AtomicU64,

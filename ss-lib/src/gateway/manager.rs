@@ -31,7 +31,7 @@ impl<D: Disk> Gateway<D> {
         if core.is_down {
             return;
         }
-        self.inner.is_starved.store(false, Relaxed);
+        self.inner.is_rung.store(false, Relaxed);
         self.remove_leftovers(&mut core);
         if core.is_backing_off() {
             return;
@@ -78,7 +78,7 @@ impl<D: Disk> Gateway<D> {
         Ok(())
     }
 
-    fn is_under_pressure(&self) -> bool {
+    pub(super) fn is_under_pressure(&self) -> bool {
         let pool = self.pool();
         u64::from(pool.sectors_used) * 100 >= u64::from(pool.sectors_limit) * PRESSURE_PERCENT
     }
