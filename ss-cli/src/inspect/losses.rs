@@ -1,0 +1,78 @@
+//! What was lost: what the ledger says, and what it does not know yet.
+
+use super::{
+    View,
+    json::{LedgerEntry, Lost, last_seq, place},
+};
+use crate::{
+    Failure,
+    text::{count, grouped, table},
+    time,
+};
+use serde::Serialize;
+use ss_lib::{
+    SensorKey,
+    disk::{LedgerLoss, LostRange},
+};
+use std::fmt::Write;
+
+#[derive(Debug, Serialize)]
+struct Losses {
+    lost: Vec<Lost>,
+    ledger: Vec<LedgerEntry>,
+}
+
+/// Every range, or those of one sensor.
+pub(super) fn list(view: &View<'_>, key: Option<SensorKey>) -> Result<(), Failure> {
+    let is_wanted = |of: SensorKey| key.is_none_or(|key| key == of);
+    let scan = &view.store.scan;
+    let lost: Vec<LostRange> = scan.lost.iter().filter(|it| is_wanted(it.key)).copied().collect();
+    let ledger: Vec<LedgerLoss> =
+        scan.ledger.iter().filter(|it| is_wanted(it.key)).copied().collect();
+    let json = || Losses {
+        lost: Lost::all(&lost),
+        ledger: ledger.iter().map(LedgerEntry::from).collect(),
+    };
+    let text = || {
+        let records = lost.iter().map(|it| it.count).fold(0, u64::saturating_add);
+        let mut out = format!(
+            "{} not in the ledger yet, in {}; {} of the ledger, oldest first\n",
+            count(records, "record"),
+            count(lost.len() as u64, "range"),
+            if ledger.len() == 1 { "1 entry".into() } else { format!("{} entries", ledger.len()) }
+        );
+        if !lost.is_empty() || !ledger.is_empty() {
+            out.push('\n');
+            out += &losses_table(&lost, &ledger, view.style.columns);
+        }
+        if scan.lost_unlisted > 0 {
+            let _ = writeln!(
+                out,
+                "{} more are lost in ranges too many to list.",
+                count(scan.lost_unlisted, "record")
+            );
+        }
+        out
+    };
+    view.print("losses", json, text)
+}
+
+/// Ranges with sensor, exact bounds, cause, and place or time.
+pub(crate) fn losses_table(lost: &[LostRange], ledger: &[LedgerLoss], columns: usize) -> String {
+    let range = |first: u64, records: u64| {
+        [grouped(records), first.to_string(), last_seq(first, records).to_string()]
+    };
+    let row = |key: SensorKey, range: [String; 3], cause: &str, place: String| {
+        let [records, first, last] = range;
+        vec![key.to_string(), records, first, last, cause.to_owned(), place]
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for it in lost {
+        rows.push(row(it.key, range(it.first_seq, it.count), "not in ledger", place(it.place)));
+    }
+    for it in ledger {
+        let at = range(it.first_seq, it.count.into());
+        rows.push(row(it.key, at, it.cause.name(), time::utc(it.at_ms)));
+    }
+    table(&["sensor", "records", "first seq", "last seq", "cause", "where or when"], &rows, columns)
+}
