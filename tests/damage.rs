@@ -2,9 +2,16 @@
 //! never a panic, one bad page costs at most that page's records, everything that looks at the store
 //! agrees on the loss, and a repair leaves a sound store in which the loss stands.
 #![cfg(not(feature = "shuttle"))]
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "helpers are tests too, and files' names are the engine's"
+)]
 
-use ss_lib::disk::{PAGE_BYTES, RepairError, RepairOptions, Verdict, plan, repair, scan};
+use ss_lib::disk::{
+    PAGE_BYTES, PageClass, RepairError, RepairOptions, Verdict, decode_page, plan, repair, scan,
+};
 use ss_tests::disk::{
     damage::{Found, look, mend},
     golden::{self, clean},
@@ -46,8 +53,11 @@ fn damage_page(
 ) -> (Found, MemoryDisk) {
     let disk = writer.disk.clone();
     disk.edit(name, |file| change(&mut file[page * PAGE_BYTES..(page + 1) * PAGE_BYTES]));
-    let (_, _, found) = look(&disk);
+    let (_, plan, found) = look(&disk);
     let whole = expected(writer);
+    let missing = whole.keys().filter(|place| !found.contains_key(place)).count() as u64;
+    // What is gone and not called lost was in a torn end, and never promised.
+    assert!(plan.records_lost <= missing, "{name} page {page}: more is called lost than is gone");
     for (place, record) in &found {
         // A cursor that was lost with its page can bring back what was acked; never something else.
         if let Some(known) = whole.get(place) {
@@ -77,7 +87,11 @@ fn every_page_zeroed_costs_at_most_its_records() {
                 let (gone, disk) = damage_page(&writer, &name, page, &|bytes| bytes.fill(0));
                 assert_cost(&writer, &name, page, &gone);
                 cost += gone.len();
-                mend(&disk);
+                let mended = mend(&disk);
+                for segment in &mended.scan.segments {
+                    let head = decode_page(&disk, &mended.scan, &segment.file, 0).unwrap();
+                    assert_eq!(head.chunks[0].kind, "head", "{name} page {page}");
+                }
             }
         }
     }
@@ -317,6 +331,36 @@ fn a_lost_superblock_costs_nothing() {
         let repaired = mend(&disk);
         assert_eq!(repaired.scan.superblock.unwrap().epoch, writer.epoch);
     }
+}
+
+/// A slot in the other's place was not written there, however right its checksum is.
+#[test]
+fn exchanged_slots_are_no_superblock() {
+    let writer = golden::killed();
+    let disk = writer.disk.clone();
+    disk.edit("superblock", |file| file.rotate_left(PAGE_BYTES));
+    let (scan, plan, found) = look(&disk);
+    assert_eq!((scan.superblock, plan.verdict), (None, Verdict::Damaged));
+    assert_eq!(found, expected(&writer));
+    assert_eq!(mend(&disk).scan.superblock.unwrap().epoch, writer.epoch);
+}
+
+/// The disk itself gives up on a block: its page is lost and no other, and writing to it heals it.
+#[test]
+fn a_block_that_the_disk_does_not_read_costs_one_page() {
+    let writer = clean();
+    let name = "0000000000000001-00.seg";
+    let disk = writer.disk.clone();
+    disk.spoil_block(name, PAGE_BYTES as u64 + 512);
+    let (scan, _, found) = look(&disk);
+    assert_eq!(scan.bad_pages[0].class, PageClass::Unreadable);
+    let in_page = writer.records_in(&[(1, 1)]);
+    let gone: BTreeSet<_> =
+        expected(&writer).into_keys().filter(|place| !found.contains_key(place)).collect();
+    assert_eq!(gone, in_page);
+    mend(&disk);
+    let copy = &disk.files()["lost+found/0000000000000001-00.seg.page-1"];
+    assert_eq!(*copy, [0; PAGE_BYTES], "what cannot be read is zeros in the copy");
 }
 
 /// The newest slot is lost with its opening's number: without the pages' word for it, the next opening

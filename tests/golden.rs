@@ -4,9 +4,9 @@
 
 use ss_lib::disk::Verdict;
 use ss_tests::disk::{
+    chunks::kind_word,
     damage::{look, mend},
     memory::MemoryDisk,
-    store::kind_word,
 };
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 

@@ -13,6 +13,7 @@ mod page;
 mod plan;
 mod real;
 mod repair;
+mod salvage;
 mod scan;
 mod superblock;
 mod varint;
@@ -26,6 +27,7 @@ pub use plan::{
 };
 pub use real::RealDisk;
 pub use repair::{RepairError, RepairOptions, Repaired, repair};
+pub use salvage::{SalvageError, SalvageOptions, Salvaged, salvage};
 pub use scan::{
     BadPages, ClockOffset, Cut, CutReason, Durable, ForeignFile, FuturePage, Identity,
     IdentitySource, LEDGER_MAX, LOST_RANGES_MAX, LedgerLoss, LostPlace, LostRange, PageClass, Role,

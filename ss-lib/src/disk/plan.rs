@@ -120,13 +120,10 @@ impl Plan {
             self.find(Severity::Damage, format!("{file} {}", why.text()));
             self.actions.push(Action::SetAside { file, why });
         }
-        for segment in &scan.segments {
-            if let Some(name) = segment.misplaced {
-                let file = segment.file;
-                self.find(Severity::Damage, format!("{file} holds what should be in {name}"));
-            }
+        for (file, name) in misplaced(scan) {
+            self.find(Severity::Damage, format!("{file} holds what should be in {name}"));
         }
-        self.actions.extend(renames(&scan.segments));
+        self.actions.extend(renames(scan));
     }
 
     /// A new segment whose checkpoint says what is known now.
@@ -282,12 +279,20 @@ fn misnumbered(scan: &Scan) -> impl Iterator<Item = FileName> {
     files.map(|segment| segment.file).filter(move |&file| last.replace(file) != Some(file))
 }
 
+/// Segments under a wrong name, and the name that is theirs.
+fn misplaced(scan: &Scan) -> impl Iterator<Item = (FileName, FileName)> {
+    let aside: BTreeSet<FileName> = misnumbered(scan).collect();
+    scan.log()
+        .filter(move |segment| !aside.contains(&segment.file))
+        .filter_map(|segment| segment.misplaced.map(|name| (segment.file, name)))
+}
+
 /// Renames that bring every misplaced segment to its name, each possible when its turn comes.
-fn renames(segments: &[SegmentScan]) -> Vec<Action> {
-    let log = segments.iter().filter(|segment| segment.role == Role::Log);
-    let mut taken: BTreeSet<FileName> = log.clone().map(|segment| segment.file).collect();
-    let mut waiting: Vec<(FileName, FileName)> =
-        log.filter_map(|segment| segment.misplaced.map(|name| (segment.file, name))).collect();
+fn renames(scan: &Scan) -> Vec<Action> {
+    let aside: BTreeSet<FileName> = misnumbered(scan).collect();
+    let mut taken: BTreeSet<FileName> =
+        scan.log().map(|segment| segment.file).filter(|file| !aside.contains(file)).collect();
+    let mut waiting: Vec<(FileName, FileName)> = misplaced(scan).collect();
     let mut actions = Vec::new();
     while !waiting.is_empty() {
         if let Some(place) = waiting.iter().position(|(_, to)| !taken.contains(to)) {

@@ -11,7 +11,7 @@ use super::{
     scan::{Identity, LostRange, Scan, ScanError, SlotScan, scan},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Superblock},
 };
-pub(crate) use checkpoint::Checkpoint;
+pub(crate) use checkpoint::{Checkpoint, balance, ledger, mended};
 use std::{error::Error, fmt, io};
 
 /// The directory that takes what a repair takes out.
@@ -100,10 +100,7 @@ impl From<ScanError> for RepairError {
     }
 }
 
-pub(crate) fn fail<'a>(
-    operation: Operation,
-    file: &'a str,
-) -> impl Fn(io::Error) -> DiskError + 'a {
+pub(crate) fn fail(operation: Operation, file: &str) -> impl Fn(io::Error) -> DiskError {
     move |error| DiskError::new(operation, file, error)
 }
 
@@ -123,7 +120,7 @@ pub fn repair<D: Disk>(disk: &D, options: &RepairOptions) -> Result<Repaired, Re
         };
         let mut wrote_checkpoint = false;
         for action in actions {
-            apply(disk, &found, &identity, &action, options)?;
+            apply(disk, &found, &identity, &action, *options)?;
             wrote_checkpoint |= matches!(action, Action::WriteCheckpoint { .. });
             done.push(action);
         }
@@ -140,7 +137,7 @@ fn apply<D: Disk>(
     scan: &Scan,
     identity: &Identity,
     action: &Action,
-    options: &RepairOptions,
+    options: RepairOptions,
 ) -> Result<(), RepairError> {
     match *action {
         Action::SetAside { file, why } => {

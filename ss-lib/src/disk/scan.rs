@@ -7,16 +7,18 @@
 
 mod account;
 mod model;
+mod pass;
+mod sensors;
 mod state;
 mod survey;
 mod walk;
 
 pub(crate) use account::live_part;
 pub use model::{
-    BadPages, ClockOffset, Cut, CutReason, Durable, ForeignFile, FuturePage, Identity,
-    IdentitySource, LEDGER_MAX, LOST_RANGES_MAX, LedgerLoss, LostPlace, LostRange, PageClass, Role,
-    SENSORS_MAX, Scan, SegmentScan, SensorScan, SensorTime, SlotScan, Totals,
+    BadPages, Cut, CutReason, Durable, ForeignFile, FuturePage, Identity, IdentitySource,
+    LEDGER_MAX, LOST_RANGES_MAX, PageClass, Role, SENSORS_MAX, Scan, SegmentScan, SlotScan, Totals,
 };
+pub use sensors::{ClockOffset, LedgerLoss, LostPlace, LostRange, SensorScan, SensorTime};
 pub(crate) use survey::MISPLACED_SUFFIX;
 pub(crate) use walk::{Fault, PageReader, SegmentWalk, walk_segment};
 

@@ -16,6 +16,8 @@ pub struct MemoryDisk {
     files: Mutex<Files>,
     directories: Mutex<Vec<String>>,
     changes: Mutex<u64>,
+    /// A file and an offset in it that cannot be read until it is written again.
+    bad_block: Mutex<Option<(String, u64)>>,
     /// Changes that are done before everything fails.
     changes_max: Option<u64>,
 }
@@ -45,6 +47,18 @@ impl MemoryDisk {
     /// Changes that were asked for.
     pub fn changes(&self) -> u64 {
         *self.changes.lock().unwrap()
+    }
+
+    /// Makes the 512 B at this offset unreadable until they are written again.
+    pub fn spoil_block(&self, name: &str, offset: u64) {
+        *self.bad_block.lock().unwrap() = Some((name.to_owned(), offset));
+    }
+
+    fn has_bad_block(&self, file: &str, offset: u64, len: usize) -> bool {
+        let bad = self.bad_block.lock().unwrap();
+        bad.as_ref().is_some_and(|(name, at)| {
+            name == file && *at < offset + len as u64 && offset < at + 512
+        })
     }
 
     /// Changes a file by hand.
@@ -97,10 +111,10 @@ impl Disk for MemoryDisk {
 
     fn create(&self, name: &str) -> io::Result<String> {
         self.change()?;
-        if let Some((directory, _)) = name.split_once('/') {
-            if !self.directories.lock().unwrap().iter().any(|known| known == directory) {
-                return Err(missing());
-            }
+        let directory = name.split_once('/').map(|(directory, _)| directory);
+        let known = self.directories.lock().unwrap();
+        if directory.is_some_and(|directory| !known.iter().any(|other| other == directory)) {
+            return Err(missing());
         }
         let mut files = self.lock();
         if files.contains_key(name) {
@@ -115,6 +129,9 @@ impl Disk for MemoryDisk {
     }
 
     fn read_at(&self, file: &String, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.has_bad_block(file, offset, bytes.len()) {
+            return Err(io::Error::other("the block cannot be read"));
+        }
         let files = self.lock();
         let content = files.get(file).ok_or_else(missing)?;
         let rest = content.get(offset as usize..).unwrap_or_default();
@@ -125,6 +142,9 @@ impl Disk for MemoryDisk {
 
     fn write_at(&self, file: &String, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let killed = self.change();
+        if self.has_bad_block(file, offset, bytes.len()) {
+            *self.bad_block.lock().unwrap() = None;
+        }
         // What was being written when the process died is there in part.
         let last = self.changes_max.is_some_and(|max| self.changes() == max + 1);
         let count = match (&killed, last) {

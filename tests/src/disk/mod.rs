@@ -1,8 +1,16 @@
 //! Stores on disk as tests need them: a disk in memory that can fail, a writer that was made from
 //! FORMAT.md and shares no code with the engine, and the golden stores that it made.
-#![allow(missing_docs, reason = "names of tests' helpers say it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "helpers are tests too, their names say what they are, and files' names are the engine's"
+)]
 
+pub mod chunks;
 pub mod damage;
+pub mod edits;
 pub mod golden;
 pub mod memory;
 pub mod page;

@@ -2,6 +2,7 @@
 //! beside it what a reader must find.
 
 use super::{
+    chunks::{checkpoint_end_body, clock_body, footer_body, kind_word, loss_fields, push_index},
     memory::MemoryDisk,
     page::{PAGE_BYTES, Page, Place, signed, varint},
 };
@@ -42,11 +43,11 @@ pub struct SensorModel {
 
 /// A run of a sensor's records as it stands in a page.
 #[derive(Clone, Debug)]
-struct Run {
-    key: SensorKey,
-    first: u64,
-    end: u64,
-    page: u32,
+pub(super) struct Run {
+    pub(super) key: SensorKey,
+    pub(super) first: u64,
+    pub(super) end: u64,
+    pub(super) page: u32,
 }
 
 pub struct StoreWriter {
@@ -69,16 +70,6 @@ pub struct StoreWriter {
 
 fn name(segment: u64, generation: u8) -> String {
     format!("{segment:016x}-{generation:02x}.seg")
-}
-
-const fn cause_code(cause: DropCause) -> u8 {
-    match cause {
-        DropCause::Recycled => 0,
-        DropCause::Corrupt => 1,
-        DropCause::Rejected => 2,
-        DropCause::Quota => 3,
-        DropCause::DiskMax => 4,
-    }
 }
 
 impl SensorModel {
@@ -588,62 +579,4 @@ impl SensorModel {
         self.counts[place] += u64::from(count);
         self.is_dirty = true;
     }
-}
-
-pub const fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::TimeSeries => "series",
-        Kind::Event => "event",
-    }
-}
-
-fn loss_fields(first: u64, count: u32, cause: DropCause, at_ms: u64) -> (u8, Vec<u8>) {
-    let mut fields = Vec::new();
-    varint(&mut fields, first);
-    varint(&mut fields, u64::from(count));
-    varint(&mut fields, at_ms);
-    (4 | cause_code(cause) << 4, fields)
-}
-
-fn clock_body(epoch: u32, offset_ms: i64) -> Vec<u8> {
-    let mut body = vec![5];
-    varint(&mut body, u64::from(epoch));
-    signed(&mut body, offset_ms);
-    body
-}
-
-fn checkpoint_end_body(sensors: u64) -> Vec<u8> {
-    let mut body = vec![7];
-    varint(&mut body, sensors);
-    body
-}
-
-/// One entry a sensor, with the pages that hold it as distances.
-fn push_index(page: &mut Page, runs: &[Run]) {
-    for of_one in runs.chunk_by(|a, b| a.key == b.key) {
-        let (first, last) = (of_one[0].first, of_one[of_one.len() - 1].end);
-        let mut fields = Vec::new();
-        varint(&mut fields, first);
-        varint(&mut fields, last - first);
-        varint(&mut fields, of_one.iter().map(|run| run.end - run.first).sum());
-        let mut at = 0;
-        for run in of_one {
-            if run.page != at {
-                varint(&mut fields, u64::from(run.page - at));
-                at = run.page;
-            }
-        }
-        assert!(page.keyed(8, of_one[0].key, &fields), "a test's index is one page");
-    }
-}
-
-fn footer_body(index_page: u32, index: &[Run]) -> Vec<u8> {
-    let mut body = vec![9];
-    varint(&mut body, u64::from(index_page));
-    varint(&mut body, 1);
-    varint(&mut body, index.iter().map(|run| run.end - run.first).sum());
-    varint(&mut body, 1);
-    let first_key = index.first().map_or(0, |run| super::page::pack(run.key));
-    signed(&mut body, first_key.cast_signed());
-    body
 }

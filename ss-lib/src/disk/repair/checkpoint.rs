@@ -107,7 +107,7 @@ pub(crate) fn mended(sensor: &SensorScan, first_segment: u64) -> SensorChunk {
 }
 
 /// Brings counts that cannot be true down to what the cursors leave room for.
-fn balance(counts: &mut LifeCounts, mut room: u64) {
+pub(crate) fn balance(counts: &mut LifeCounts, mut room: u64) {
     for count in
         [&mut counts.corrupt, &mut counts.recycled, &mut counts.quota, &mut counts.disk_max]
     {

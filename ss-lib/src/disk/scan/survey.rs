@@ -16,6 +16,8 @@ use std::{collections::BTreeMap, io};
 
 /// Files of a store that a scan does not read.
 const OTHER_FILES: [&str; 2] = [super::super::real::LOCK_FILE, "reserve"];
+/// How segments' names end.
+const SEGMENT_SUFFIX: &str = ".seg";
 /// What a repair puts behind a segment's name while two files change names.
 pub(crate) const MISPLACED_SUFFIX: &str = ".misplaced";
 /// A segment has at most these pages more than the store's size says: those of its index.
@@ -39,7 +41,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
         } else if !OTHER_FILES.contains(&name) {
             let named = FileName::segment(name);
             let short = FileName::new(name);
-            let looks_like_one = name.ends_with(".seg") || name.ends_with(MISPLACED_SUFFIX);
+            let looks_like_one = name.ends_with(SEGMENT_SUFFIX) || name.ends_with(MISPLACED_SUFFIX);
             if named.is_some() || (looks_like_one && short.as_str() == name) {
                 files.push(File { name: short, bytes, named, head: None });
             } else {
@@ -120,9 +122,8 @@ pub(crate) fn head_of(page: &[u8; PAGE_BYTES]) -> Option<Head> {
     if page[MAGIC_AT] != MAGIC {
         return None;
     }
-    let claimed = match PageView::parse_unchecked(page)?.chunks().next()?.ok()? {
-        Chunk::Head(head) => head,
-        _ => return None,
+    let Chunk::Head(claimed) = PageView::parse_unchecked(page)?.chunks().next()?.ok()? else {
+        return None;
     };
     let seed = SegmentSeed::new(&claimed.store_id, claimed.segment, claimed.generation);
     PageView::check(page, seed, 0).is_ok().then_some(claimed)

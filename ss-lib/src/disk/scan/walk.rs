@@ -107,7 +107,7 @@ impl<D: Disk> SegmentWalk<D> {
             return None;
         }
         self.number += 1;
-        if number % BUFFER_PAGES == 0 {
+        if number.is_multiple_of(BUFFER_PAGES) {
             self.buffer_page = number;
             self.buffered = reader.fill(&self.file, number, self.bytes).ok();
         }

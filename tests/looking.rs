@@ -1,0 +1,219 @@
+//! What a person asks of a store: was a bad page ever promised, which records of when, what does a page
+//! say.
+#![cfg(not(feature = "shuttle"))]
+#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+
+use ss_lib::{
+    SensorKey,
+    disk::{
+        CutReason, Durable, Exported, FileName, IdentitySource, PAGE_BYTES, PageClass, PageFault,
+        RecordFilter, Records, Role, decode_page, plan, scan,
+    },
+};
+use ss_tests::disk::{
+    damage::look,
+    golden,
+    memory::MemoryDisk,
+    page::{Page, Place},
+    store::StoreWriter,
+};
+
+const FILE: &str = "0000000000000000-00.seg";
+const KEY: SensorKey = SensorKey { source: 1, id: 5 };
+
+/// Pages 1 and 2 are durable when page 4 is written; page 3 is not.
+fn half_durable() -> StoreWriter {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    writer.register(KEY, Some(1_000), 0);
+    writer.begin();
+    for page in 1..=4 {
+        writer.add(KEY, 10);
+        writer.spill();
+        if page == 2 {
+            writer.commit();
+        }
+    }
+    writer
+}
+
+#[test]
+fn a_bad_page_says_whether_it_was_ever_durable() {
+    for (page, durable) in [(1, Durable::Yes), (2, Durable::Yes), (3, Durable::No)] {
+        let disk = half_durable().disk;
+        disk.edit(FILE, |file| file[page * PAGE_BYTES + 30] ^= 1);
+        let (scan, plan, _) = look(&disk);
+        let run = scan.bad_pages[0];
+        assert_eq!((run.first_page as usize, run.durable), (page, durable));
+        assert_eq!(run.class, PageClass::Corrupt(PageFault::Checksum));
+        assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (page as u64 * 10 - 10, 10));
+        let text = plan.findings.iter().map(|finding| finding.text.as_str());
+        assert!(text.into_iter().any(|text| text.contains(durable.text())), "{plan:?}");
+    }
+    // The last page is torn: nobody was told anything.
+    let disk = half_durable().disk;
+    disk.edit(FILE, |file| file[4 * PAGE_BYTES + 30] ^= 1);
+    let (scan, plan, _) = look(&disk);
+    assert_eq!(
+        (scan.bad_pages[0].class, scan.bad_pages[0].durable),
+        (PageClass::Torn, Durable::No)
+    );
+    assert_eq!(scan.segments[0].tail_cut.map(|cut| cut.why), Some(CutReason::Torn));
+    assert_eq!(plan.records_lost, 0);
+}
+
+/// Pages of before a cut that come back behind the log's end are right in every byte but their number.
+#[test]
+fn a_stale_page_is_not_part_of_the_log() {
+    let writer = half_durable();
+    let disk = writer.disk.clone();
+    let stale = disk.files()[FILE][4 * PAGE_BYTES..].to_vec();
+    // The log was cut before page 4 and went on there, with a number beyond.
+    disk.edit(FILE, |file| file.truncate(4 * PAGE_BYTES));
+    let mut place = Place { store_id: [1; 16], segment: 0, generation: 0, page: 4 };
+    let page = Page::new(90, 2, 0, 2).seal(place);
+    disk.edit(FILE, |file| file.extend(&page));
+    let mut stale = stale;
+    place.page = 5;
+    place.fix_crc(&mut stale);
+    disk.edit(FILE, |file| file.extend(&stale));
+    let (scan, _, found) = look(&disk);
+    assert_eq!((scan.bad_pages[0].class, scan.segments[0].pages_stale), (PageClass::Stale, 1));
+    assert_eq!(found.len(), 30, "its records are not in the log");
+}
+
+fn read(disk: &MemoryDisk, filter: RecordFilter) -> Vec<Exported> {
+    let scan = scan(disk).unwrap();
+    let mut records = Records::new(disk, &scan, filter);
+    let mut out = vec![Exported::default(); 10_000];
+    let count = records.next_records(&mut out).unwrap();
+    out.truncate(count);
+    out
+}
+
+#[test]
+fn records_are_read_by_sensor_and_by_time() {
+    let disk = golden::clean().disk;
+    let all = read(&disk, RecordFilter::default());
+    for key in [golden::SERIES, golden::SAME_ID, golden::EVENTS, golden::QUIET] {
+        let filter = RecordFilter { keys: vec![key], ..RecordFilter::default() };
+        let of_one: Vec<Exported> = all.iter().filter(|one| one.key == key).copied().collect();
+        assert!(!of_one.is_empty());
+        assert_eq!(read(&disk, filter), of_one);
+    }
+    let (from_ms, until_ms) = (1_700_000_100_000, 1_700_000_160_000);
+    let filter = RecordFilter {
+        from_ms: Some(from_ms),
+        until_ms: Some(until_ms),
+        ..RecordFilter::default()
+    };
+    let within = read(&disk, filter);
+    let wanted = all.iter().filter(|one| (from_ms..until_ms).contains(&one.record.time_ms));
+    assert_eq!(within, wanted.copied().collect::<Vec<_>>());
+    assert!(within.len() > 10 && within.len() < all.len());
+}
+
+#[test]
+fn a_page_is_decoded_as_far_as_it_can_be() {
+    let disk = golden::clean().disk;
+    let found = scan(&disk).unwrap();
+    let dump = decode_page(&disk, &found, &FileName::new(FILE), 0).unwrap();
+    let kinds: Vec<&str> = dump.chunks.iter().map(|chunk| chunk.kind).collect();
+    assert_eq!(kinds, ["head", "sensor", "sensor", "sensor", "sensor", "checkpoint-end"]);
+    assert_eq!(dump.chunks[1].key, Some(golden::SERIES));
+    // A wrong checksum takes nothing from what can be told.
+    disk.edit(FILE, |file| file[0] ^= 1);
+    let found = scan(&disk).unwrap();
+    let bad = decode_page(&disk, &found, &FileName::new(FILE), 0).unwrap();
+    assert_eq!((bad.chunks.len(), bad.class), (6, PageClass::Corrupt(PageFault::Checksum)));
+    assert!(decode_page(&disk, &found, &FileName::new(FILE), 9_999).is_err());
+}
+
+#[test]
+fn leftovers_of_a_cut_are_no_damage() {
+    let golden = golden::all().into_iter().find(|golden| golden.name == "cut-squeezes").unwrap();
+    let (scan, plan, _) = look(&golden.writer.disk);
+    let roles: Vec<Role> = scan.segments.iter().map(|segment| segment.role).collect();
+    let (source, cut) = (Role::SqueezeSource, Role::SqueezeCut);
+    assert_eq!(roles, [source, Role::Log, Role::Log, cut, Role::Log]);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Sound);
+    // A newest segment that was cut in its checkpoint holds nothing.
+    let writer = golden::clean();
+    let bytes = writer.disk.files()[FILE][..1_500].to_vec();
+    writer.disk.edit("0000000000000003-00.seg", |file| *file = bytes);
+    let (scan, plan, found) = look(&writer.disk);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Sound, "{:?}", plan.findings);
+    assert_eq!(scan.segments[3].role, Role::Unreadable);
+    assert_eq!(found, look(&golden::clean().disk).2);
+}
+
+#[test]
+fn a_store_without_its_superblock_is_known_from_its_segments() {
+    let writer = golden::clean();
+    writer.disk.remove("superblock");
+    let found = scan(&writer.disk).unwrap();
+    let identity = found.identity.unwrap();
+    assert_eq!((identity.store_id, identity.from), (writer.store_id, IdentitySource::Head));
+    assert!(plan(&found).findings[0].text.contains("superblock"));
+}
+
+/// A segment of pages that a test writes chunk by chunk.
+fn by_hand(sensors: u8, pages: &[&[&[u8]]]) -> MemoryDisk {
+    let writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let mut bytes = Vec::new();
+    for (number, chunks) in pages.iter().enumerate() {
+        let mut page = Page::new(number as u64 + 1, 1, 0, 1);
+        if number == 0 {
+            let head = [&[6][..], &[1; 16], &[0; 8], &[0, 16]].concat();
+            assert!(page.framed(&head));
+        }
+        for chunk in *chunks {
+            assert!(page.framed(chunk));
+        }
+        if number == 0 {
+            assert!(page.framed(&[7, sensors]));
+        }
+        let place = Place { store_id: [1; 16], segment: 0, generation: 0, page: number as u32 };
+        bytes.extend(page.seal(place));
+    }
+    writer.disk.edit(FILE, |file| *file = bytes);
+    writer.disk
+}
+
+/// An active event sensor 0/1: period 0, head 0, `span` numbers of which `missing` are not held, from
+/// segment 0 on.
+fn sensor(span: u8, missing: u8) -> [u8; 7] {
+    [0x33, 2, 0, 0, span, missing, 0]
+}
+
+/// Two of its records from number `first` on, at 0 ms of the caller's clock.
+fn two_records(first: u8) -> Vec<u8> {
+    let mut body = vec![0xA1, 2, first, 2, 0];
+    body.extend([0; 16]);
+    body
+}
+
+/// The ledger is bounded. A loss that it has forgotten is known from what the sensor says it holds: it is
+/// not found a second time.
+#[test]
+fn a_gap_that_was_written_off_is_not_lost_again() {
+    let (begin, records, later) = (sensor(0, 0), two_records(0), two_records(7));
+    let lossy = by_hand(1, &[&[&begin], &[&records], &[&later]]);
+    let (_, plan, _) = look(&lossy);
+    assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (2, 5));
+    let known = sensor(9, 5);
+    let written_off = by_hand(1, &[&[&begin], &[&records], &[&later], &[&known]]);
+    let (scan, plan, found) = look(&written_off);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Sound, "{:?}", plan.findings);
+    assert_eq!((plan.records_lost, scan.sensors[0].held, found.len()), (0, 4, 4));
+}
+
+/// A checkpoint in which a sensor is missing is none, whatever page it was lost from.
+#[test]
+fn a_checkpoint_with_a_sensor_missing_is_not_complete() {
+    let begin = sensor(0, 0);
+    let (complete, short) = (by_hand(1, &[&[&begin]]), by_hand(2, &[&[&begin]]));
+    assert!(look(&complete).0.segments[0].has_checkpoint);
+    let (scan, plan, _) = look(&short);
+    assert!(!scan.segments[0].has_checkpoint && scan.is_checkpoint_damaged);
+    assert_eq!(plan.verdict, ss_lib::disk::Verdict::Damaged);
+}

@@ -1,0 +1,108 @@
+//! The same repair on real files: what the disk in memory stands for.
+#![cfg(not(feature = "shuttle"))]
+#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+
+use ss_lib::disk::{
+    PAGE_BYTES, RealDisk, RepairOptions, SalvageOptions, ScanError, Verdict, plan, repair, salvage,
+    scan,
+};
+use ss_tests::disk::golden;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ss-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let below = files_below(&path).into_iter();
+            files.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else {
+            files.insert(name, fs::read(path).unwrap());
+        }
+    }
+    files
+}
+
+fn files_below(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn a_damaged_store_is_mended_on_real_files_as_in_memory() {
+    let directory = Directory::new("mended");
+    let memory = golden::clean().disk;
+    memory.edit("0000000000000001-00.seg", |file| file[PAGE_BYTES + 700] ^= 0x10);
+    memory.edit("0000000000000002-00.seg", |file| file.extend([0xAA; 900]));
+    let bytes = golden::losses().disk.files()["0000000000000000-00.seg"].clone();
+    memory.edit("0000000000000008-00.seg", |file| *file = bytes);
+    for (name, bytes) in memory.files() {
+        fs::write(directory.0.join(name), bytes).unwrap();
+    }
+    fs::write(directory.0.join("notes.txt"), "not ours").unwrap();
+    fs::create_dir(directory.0.join("a-directory.seg")).unwrap();
+
+    let looking = RealDisk::open_shared(&directory.0).unwrap();
+    let before = files(&directory.0);
+    let found = scan(&looking).unwrap();
+    assert_eq!(plan(&found).verdict, Verdict::Damaged);
+    assert_eq!(found.foreign.len(), 1);
+    assert_eq!(before, files(&directory.0), "looking changed something");
+
+    let fresh = Directory::new("salvaged");
+    let into = RealDisk::open_owned(&fresh.0).unwrap();
+    let options = SalvageOptions { is_everything: false, store_id: [1; 16], now_ms: 1 };
+    let salvaged = salvage(&looking, &into, &options).unwrap();
+    assert_eq!(plan(&scan(&into).unwrap()).verdict, Verdict::Sound);
+    assert_eq!(before, files(&directory.0), "a salvage changed the old store");
+
+    let owned = RealDisk::open_owned(&directory.0).unwrap();
+    let repaired = repair(&owned, &RepairOptions { now_ms: 1 }).unwrap();
+    assert_eq!(repaired.verdict, Verdict::Sound);
+    let held: u64 = repaired.scan.sensors.iter().map(|sensor| sensor.held).sum();
+    assert_eq!(held, salvaged.records);
+    let in_memory = repair(&memory, &RepairOptions { now_ms: 1 }).unwrap();
+    assert_eq!(repaired.actions, in_memory.actions);
+    let mut real = files(&directory.0);
+    assert_eq!(real.remove("notes.txt").unwrap(), b"not ours");
+    real.remove("lock");
+    assert_eq!(real, memory.files());
+    assert_eq!(repair(&owned, &RepairOptions { now_ms: 2 }).unwrap().actions, []);
+}
+
+#[test]
+fn an_empty_directory_is_no_store_and_nothing_is_made_in_it() {
+    let directory = Directory::new("empty");
+    let looking = RealDisk::open_shared(&directory.0).unwrap();
+    assert!(matches!(scan(&looking), Err(ScanError::NotAStore)));
+    assert!(repair(&looking, &RepairOptions::default()).is_err());
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+}

@@ -1,0 +1,73 @@
+//! What can be read is saved into a fresh store, and the old one stays as it is.
+#![cfg(not(feature = "shuttle"))]
+#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+
+use ss_lib::disk::{PAGE_BYTES, SalvageError, SalvageOptions, Verdict, plan, salvage, scan};
+use ss_tests::disk::{
+    damage::{export, look},
+    edits::count_records,
+    golden,
+    memory::MemoryDisk,
+};
+
+const OPTIONS: SalvageOptions =
+    SalvageOptions { is_everything: false, store_id: [0xAB; 16], now_ms: 5 };
+
+#[test]
+fn everything_that_can_be_read_is_saved() {
+    for golden in golden::all() {
+        let old = &golden.writer.disk;
+        let (_, planned, found) = look(old);
+        let fresh = MemoryDisk::default();
+        let salvaged = salvage(old, &fresh, &OPTIONS).unwrap();
+        let (scan, plan, saved) = look(&fresh);
+        assert_eq!(plan.verdict, Verdict::Sound, "{}: {:?}", golden.name, plan.findings);
+        assert!(saved.keys().all(|place| !golden.gone.is_empty() || found.contains_key(place)));
+        for (place, record) in &found {
+            assert_eq!(saved.get(place), Some(record), "{}", golden.name);
+        }
+        assert_eq!(salvaged.records, saved.len() as u64);
+        assert_eq!(salvaged.lost, planned.records_lost, "{}", golden.name);
+        assert_eq!(scan.identity.unwrap().store_id, OPTIONS.store_id);
+        for loss in &planned.losses {
+            assert!(scan.ledger.iter().any(|entry| entry.first_seq == loss.first_seq));
+        }
+    }
+}
+
+#[test]
+fn what_was_uploaded_and_is_still_there_is_saved_when_asked_for() {
+    let old = golden::clean().disk;
+    let options = SalvageOptions { is_everything: true, ..OPTIONS };
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&old, &fresh, &options).unwrap();
+    assert_eq!(salvaged.records, count_records(&old, true));
+    assert!(salvaged.records > count_records(&old, false));
+    assert_eq!(count_records(&fresh, false), salvaged.records);
+}
+
+/// A bad page of a squeezed segment whose source is still there: the source has the records.
+#[test]
+fn a_copy_in_another_generation_fills_a_hole() {
+    let mut writer = golden::clean();
+    writer.squeeze(0, true);
+    writer.disk.edit("0000000000000000-01.seg", |file| file[PAGE_BYTES + 99] ^= 4);
+    let (_, planned, found) = look(&writer.disk);
+    assert!(planned.records_lost > 0);
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&writer.disk, &fresh, &OPTIONS).unwrap();
+    assert_eq!(salvaged.lost, 0);
+    let saved = export(&fresh, &scan(&fresh).unwrap());
+    assert_eq!(saved.len() as u64, found.len() as u64 + planned.records_lost);
+    assert_eq!(plan(&scan(&fresh).unwrap()).verdict, Verdict::Sound);
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_refused() {
+    let old = golden::clean().disk;
+    let fresh = MemoryDisk::default();
+    fresh.edit("notes.txt", |file| file.push(1));
+    let refused = salvage(&old, &fresh, &OPTIONS);
+    assert!(matches!(refused, Err(SalvageError::NotEmpty)));
+    assert_eq!(fresh.changes(), 0);
+}
