@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Only before this time
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     to: Option<u64>,
+    /// Also what was uploaded or dropped and is still on disk
+    #[arg(long)]
+    everything: bool,
     /// How to write a record
     #[arg(long, value_name = "FORMAT")]
     format: Format,
@@ -146,7 +149,7 @@ fn write(
         keys: arguments.sensor.clone(),
         from_ms: arguments.from,
         until_ms: arguments.to,
-        is_everything: false,
+        is_everything: arguments.everything,
     };
     let mut records = Records::new(&store.disk, &store.scan, filter);
     let mut some = vec![Exported::default(); RECORDS_AT_ONCE];

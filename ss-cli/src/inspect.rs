@@ -16,7 +16,7 @@ use crate::{
     store::Store,
 };
 pub(crate) use json::{Finding, Lost, Missing, place};
-pub(crate) use losses::losses_table;
+pub(crate) use losses::{NOT_IN_LEDGER, losses_table};
 
 use address::{PageAddress, SectorAddress};
 use clap::ValueEnum;

@@ -43,7 +43,7 @@ pub(super) fn list(view: &View<'_>, key: Option<SensorKey>) -> Result<(), Failur
         );
         if !lost.is_empty() || !ledger.is_empty() {
             out.push('\n');
-            out += &losses_table(&lost, &ledger, view.style.columns);
+            out += &losses_table(&lost, NOT_IN_LEDGER, &ledger, view.style.columns);
         }
         if scan.lost_unlisted > 0 {
             let _ = writeln!(
@@ -57,8 +57,17 @@ pub(super) fn list(view: &View<'_>, key: Option<SensorKey>) -> Result<(), Failur
     view.print("losses", json, text)
 }
 
-/// Ranges with sensor, exact bounds, cause, and place or time.
-pub(crate) fn losses_table(lost: &[LostRange], ledger: &[LedgerLoss], columns: usize) -> String {
+/// The cause of a loss that no ledger knows yet.
+pub(crate) const NOT_IN_LEDGER: &str = "not in ledger";
+
+/// Ranges with sensor, exact bounds, cause (`cause` for those that have none of the ledger's), and
+/// place or time.
+pub(crate) fn losses_table(
+    lost: &[LostRange],
+    cause: &str,
+    ledger: &[LedgerLoss],
+    columns: usize,
+) -> String {
     let range = |first: u64, records: u64| {
         [grouped(records), first.to_string(), last_seq(first, records).to_string()]
     };
@@ -68,7 +77,7 @@ pub(crate) fn losses_table(lost: &[LostRange], ledger: &[LedgerLoss], columns: u
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
     for it in lost {
-        rows.push(row(it.key, range(it.first_seq, it.count), "not in ledger", place(it.place)));
+        rows.push(row(it.key, range(it.first_seq, it.count), cause, place(it.place)));
     }
     for it in ledger {
         let at = range(it.first_seq, it.count.into());

@@ -3,7 +3,7 @@
 use super::{
     View,
     json::{Dropped, Finding, LedgerEntry, Planned, Sensor},
-    losses::losses_table,
+    losses::{NOT_IN_LEDGER, losses_table},
     segments::push_strip,
     sensors::sensors_table,
 };
@@ -281,7 +281,7 @@ fn push_losses(out: &mut String, store: &Store, columns: usize) {
         count(all as u64, "range")
     );
     out.push_str(if all > SHOWN { " (all: --losses)\n" } else { "\n" });
-    *out += &losses_table(lost, &newest, columns);
+    *out += &losses_table(lost, NOT_IN_LEDGER, &newest, columns);
 }
 
 /// What a repair would do.

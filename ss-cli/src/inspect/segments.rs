@@ -69,7 +69,7 @@ impl State {
         match self {
             Self::Full => "full",
             Self::Partly => "partly live",
-            Self::Drained => "drained",
+            Self::Drained => "nothing live",
             Self::Torn => "torn",
             Self::Corrupt => "corrupt",
             Self::Missing => "missing",

@@ -3,7 +3,7 @@
 use super::{
     Order, View,
     json::{LedgerEntry, Lost, Sensor},
-    losses::losses_table,
+    losses::{NOT_IN_LEDGER, losses_table},
 };
 use crate::{
     Failure,
@@ -143,7 +143,7 @@ pub(super) fn show(view: &View<'_>, sensor: &SensorScan) -> Result<(), Failure> 
         push_fact(&mut out, "newest", &at(scan, sensor.newest_ms), columns);
         if !lost.is_empty() || !ledger.is_empty() {
             out.push('\n');
-            out += &losses_table(&lost, &ledger, columns);
+            out += &losses_table(&lost, NOT_IN_LEDGER, &ledger, columns);
         }
         out
     };

@@ -10,13 +10,22 @@ use crate::{
     text::count,
     time,
 };
-use ss_lib::disk::{self, RealDisk, RepairError, RepairOptions, Repaired, ScanError, Verdict};
-use std::fmt::Write;
+use ss_lib::{
+    DropCause,
+    disk::{self, RealDisk, RepairError, RepairOptions, Repaired, ScanError, Verdict},
+};
+use std::{fmt::Write, io};
 
 /// Takes the store's lock and does what its state asks for then.
 pub(super) fn run(store: &Store, is_json: bool) -> Result<Answer, Failure> {
-    let disk =
-        RealDisk::open_owned(&store.path).map_err(|error| store::cannot(&store.path, &error))?;
+    let disk = RealDisk::open_owned(&store.path).map_err(|error| match store.owner {
+        Some(pid) if error.error.kind() == io::ErrorKind::WouldBlock => Failure::Store(format!(
+            "{}: process {pid} has the store open, and nothing was changed; stop it, then start this \
+             again",
+            store.name()
+        )),
+        _ => store::cannot(&store.path, &error),
+    })?;
     let repaired = disk::repair(&disk, &RepairOptions { now_ms: time::now_ms() });
     let repaired = repaired.map_err(|error| match error {
         RepairError::Disk(error) | RepairError::Scan(ScanError::Disk(error)) => {
@@ -72,6 +81,6 @@ fn text(store: &Store, repaired: &Repaired, style: Style) -> String {
     push_fact(&mut out, "aside", &Quarantine::of(&repaired.actions).text(), columns);
     out.push_str("\nDone, in this order:\n");
     push_actions(&mut out, &repaired.actions, columns);
-    push_losses(&mut out, &repaired.losses, columns);
+    push_losses(&mut out, &repaired.losses, DropCause::Corrupt.name(), columns);
     out
 }

@@ -3,7 +3,7 @@
 use crate::{
     Answer, Failure,
     health::{held, push_findings, push_headline},
-    inspect::{Finding, Lost, Missing, losses_table},
+    inspect::{Finding, Lost, Missing, NOT_IN_LEDGER, losses_table},
     lines::{push_fact, push_labelled},
     output::{self, Style, printable},
     store::{Store, verdict_name},
@@ -112,7 +112,7 @@ fn text(store: &Store, style: Style) -> String {
     out.push('\n');
     push_labelled(&mut out, "", "A repair does this, in this order:", columns);
     push_actions(&mut out, &plan.actions, columns);
-    push_losses(&mut out, &plan.losses, columns);
+    push_losses(&mut out, &plan.losses, NOT_IN_LEDGER, columns);
     out.push_str("\nNothing was changed.");
     let path = shell_word(&store.path.display().to_string());
     if let Some(pid) = store.owner {
@@ -145,10 +145,10 @@ pub(super) fn push_actions(out: &mut String, actions: &[Action], columns: usize)
     }
 }
 
-/// The exact ranges.
-pub(super) fn push_losses(out: &mut String, losses: &[LostRange], columns: usize) {
+/// The exact ranges, and what they count as.
+pub(super) fn push_losses(out: &mut String, losses: &[LostRange], cause: &str, columns: usize) {
     if !losses.is_empty() {
         out.push('\n');
-        *out += &losses_table(losses, &[], columns);
+        *out += &losses_table(losses, cause, &[], columns);
     }
 }
