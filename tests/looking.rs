@@ -11,7 +11,7 @@ use ss_lib::{
     },
 };
 use ss_tests::disk::{
-    damage::look,
+    damage::{look, mend},
     golden,
     memory::MemoryDisk,
     page::{Page, Place},
@@ -216,4 +216,33 @@ fn a_checkpoint_with_a_sensor_missing_is_not_complete() {
     let (scan, plan, _) = look(&short);
     assert!(!scan.segments[0].has_checkpoint && scan.is_checkpoint_damaged);
     assert_eq!(plan.verdict, ss_lib::disk::Verdict::Damaged);
+}
+
+/// A hole is known: of the gap around it only the rest is lost.
+#[test]
+fn what_a_hole_explains_is_not_lost() {
+    let (begin, records, later) = (sensor(0, 0), two_records(0), two_records(7));
+    // Nine numbers, three of them dropped: 2, 3 and 4.
+    let holed = [0x73, 2, 0, 0, 9, 3, 0, 2, 3];
+    let disk = by_hand(1, &[&[&begin], &[&records], &[&later], &[&holed]]);
+    let (_, plan, _) = look(&disk);
+    assert_eq!((plan.losses.len(), plan.records_lost), (1, 2));
+    assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
+}
+
+/// A store that is damaged a second time has lost what is new, and not what the ledger has already.
+#[test]
+fn what_the_ledger_knows_is_not_lost_again() {
+    let writer = golden::clean();
+    let spoil = |page: usize| {
+        let file = "0000000000000001-00.seg";
+        writer.disk.edit(file, |file| file[page * PAGE_BYTES + 300] ^= 1);
+    };
+    spoil(1);
+    let first = mend(&writer.disk);
+    spoil(2);
+    let second = mend(&writer.disk);
+    assert_eq!(first.records_lost, writer.records_in(&[(1, 1)]).len() as u64);
+    assert_eq!(second.records_lost, writer.records_in(&[(1, 2)]).len() as u64);
+    assert_eq!(second.scan.ledger.len(), first.losses.len() + second.losses.len());
 }
