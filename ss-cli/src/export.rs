@@ -68,12 +68,12 @@ Columns, and keys of each JSON object (more may come behind them, none is ever r
   time_ms      utc: ms since 1970. monotonic: ms since that epoch began. caller: an event's own
                timestamp, kept exactly
 
-A monotonic time gets its UTC once the store learned how that epoch's clock relates to it. --from and
---to compare UTC, take a caller's timestamp as ms since 1970, and leave out what has neither.
+A monotonic time gets its UTC once the store learned how that epoch's clock relates to it. --from
+and --to compare UTC, take a caller's timestamp as ms since 1970, and leave out what has neither.
 
-Exit code 0: everything that is held was written. 1: damage, told on standard error, after everything
-that can be read was written; or Ctrl-C. 2: wrong usage. 3: the store cannot be used, or the result
-could not be written.";
+Exit code 0: everything that is held was written. 1: damage, told on standard error, after
+everything that can be read was written; or Ctrl-C. 2: wrong usage. 3: the store cannot be used, or
+the result could not be written.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {

@@ -8,6 +8,7 @@ mod pages;
 mod records;
 mod segments;
 mod sensors;
+mod strip;
 
 use crate::{
     Answer, Failure,
@@ -84,8 +85,8 @@ Examples:
   ss inspect ss-lib/testdata/format-v1/clean --sensors --sort backlog
   ss inspect ss-lib/testdata/format-v1/clean --page 1:0
 
-Exit code 0: sound. 1: damaged. 2: wrong usage. 3: the store cannot be used. See --help for addresses
-of pages and for the JSON.";
+Exit code 0: sound. 1: damaged. 2: wrong usage. 3: the store cannot be used. See --help for the
+addresses of pages and for the JSON.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -95,10 +96,10 @@ Examples:
   ss inspect ss-lib/testdata/format-v1/clean --page 1:0 --hex
   ss inspect ss-lib/testdata/format-v1/clean --segments --json
 
-Addresses. SEGMENT is a segment's number (decimal, or hexadecimal behind 0x) or its file's name, which
-also names files that are not part of the log. PAGE counts the file's pages of 4 KiB from 0. N counts
-disk sectors of 16 pages: behind SEGMENT: within its file, alone through all files in the order of
---segments, which shows each file's first one.
+Addresses. SEGMENT is a segment's number (decimal, or hexadecimal behind 0x) or its file's name,
+which also names files that are not part of the log. PAGE counts the file's pages of 4 KiB from 0.
+N counts disk sectors of 16 pages: behind SEGMENT: within its file; alone through all files in the
+order of --segments, which shows each file's first one.
 
 Exit codes, whatever is shown:
   0  the store is sound
@@ -106,32 +107,34 @@ Exit codes, whatever is shown:
   2  wrong usage; a sensor or page that the store has not
   3  it cannot be used: no store, not readable, or written by a newer program
 
-Each view has a JSON object (schema 1; keys may be added, never renamed). All begin with schema, view,
-store (the path), verdict (sound, damaged, unusable). SENSOR is a text as 2/500; TIME is
-{time, clock, time_ms, epoch} as in ss export, or null. Beyond that:
+Each view has a JSON object (schema 1; keys may be added, never renamed). All begin with schema,
+view, store (the path), verdict (sound, damaged, unusable). SENSOR is a text as 2/500; TIME is
+{time, clock, time_ms, epoch} as in ss export, or null. Behind that:
   overview   store_id, format, segment_pages, epoch, created_ms, opened_ms (null: not known),
-             is_clean (the opening ended in order), owner_pid (null: none is seen),
-             findings[]: severity (damage, note), text
+             is_clean (the opening ended in order), owner_pid (null: none is seen);
+             findings[]: severity (damage, note), text;
              totals: sensors, sensors_active, sensors_with_backlog, segments, pages, pages_bad,
-             pages_torn, bytes
-             records: added = erased + held + lost + dropped.{recycled, corrupt, quota, disk_max};
-             lost: not in the ledger yet; rejected is part of erased; refused is counted apart;
-             conserved: whether it adds up
-             backlog[] (SENSOR objects as in sensors, the largest first), losses[] (the newest ledger
-             entries), plan: actions[], lost[], missing_segments[], records_lost
-  sensors    sensors[]: sensor, kind, period_ms, active, defined, head_seq, end_seq, held, lost, added,
-             erased, rejected, refused, dropped, conserved, first_segment, oldest, newest (TIME)
+             pages_torn, bytes;
+             records: added = erased + held + lost + dropped.{recycled, corrupt, quota,
+             disk_max}; lost: not in the ledger yet; rejected is part of erased; refused is
+             counted apart; conserved: whether it adds up. Sums end at 2^64 - 1;
+             backlog[] (as in sensors, the largest first); losses[] (the newest of the ledger);
+             plan: actions[], lost[], missing_segments[], records_lost
+  sensors    sensors[]: sensor, kind, period_ms, active, defined, head_seq, end_seq, held, lost,
+             added, erased, rejected, refused, dropped, conserved, first_segment, oldest, newest
+             (TIME)
   sensor     sensor (as above), lost[], ledger[] of it
   segments   segments[]: file, segment, generation, role, state, first_sector, bytes, pages,
-             pages_valid, pages_empty, pages_torn, pages_corrupt, pages_stale, records, records_live,
-             first_lsn, last_lsn, sealed, checkpoint_pages, data_pages, index_pages, cut_from_page,
-             misplaced (the name it should have); bad_pages[]; missing_segments[]; foreign[]
-  losses     lost[]: sensor, first_seq, last_seq, records, place; ledger[]: sensor, first_seq,
-             last_seq, records, cause, at_ms
+             pages_valid, pages_empty, pages_torn, pages_corrupt, pages_stale, records,
+             records_live, first_lsn, last_lsn, sealed, checkpoint_pages, data_pages,
+             index_pages, cut_from_page, misplaced (the name it should have);
+             bad_pages[]; missing_segments[]; foreign[]
+  losses     lost[]: sensor, first_seq, last_seq, records, place;
+             ledger[]: sensor, first_seq, last_seq, records, cause, at_ms
   records    records[] (as in ss export), more (whether there are more than --limit)
-  pages      pages[]: file, segment, generation, page, class, lsn, durable_lsn, epoch, base_ms (null
-             if the header cannot be read), used, crc, chunks[]: offset, len, kind, sensor, text;
-             hex (with --hex, else null)";
+  pages      pages[]: file, segment, generation, page, class, lsn, durable_lsn, epoch, base_ms
+             (null if the header cannot be read), used, crc, chunks[]: offset, len, kind, sensor,
+             text; hex (with --hex, else null)";
 
 /// The order of sensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

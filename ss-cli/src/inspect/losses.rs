@@ -68,20 +68,17 @@ pub(crate) fn losses_table(
     ledger: &[LedgerLoss],
     columns: usize,
 ) -> String {
-    let range = |first: u64, records: u64| {
-        [grouped(records), first.to_string(), last_seq(first, records).to_string()]
+    let row = |key: SensorKey, first: u64, records: u64, cause: &str, place: &str| {
+        let seq = match records {
+            1 => first.to_string(),
+            _ => format!("{first} to {}", last_seq(first, records)),
+        };
+        vec![key.to_string(), grouped(records), seq, format!("{cause}, {place}")]
     };
-    let row = |key: SensorKey, range: [String; 3], cause: &str, place: String| {
-        let [records, first, last] = range;
-        vec![key.to_string(), records, first, last, cause.to_owned(), place]
-    };
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for it in lost {
-        rows.push(row(it.key, range(it.first_seq, it.count), cause, place(it.place)));
-    }
-    for it in ledger {
-        let at = range(it.first_seq, it.count.into());
-        rows.push(row(it.key, at, it.cause.name(), time::utc(it.at_ms)));
-    }
-    table(&["sensor", "records", "first seq", "last seq", "cause", "where or when"], &rows, columns)
+    let lost = lost.iter().map(|it| row(it.key, it.first_seq, it.count, cause, &place(it.place)));
+    let ledger = ledger.iter().map(|it| {
+        row(it.key, it.first_seq, it.count.into(), it.cause.name(), &time::utc(it.at_ms))
+    });
+    let rows: Vec<_> = lost.chain(ledger).collect();
+    table(&["sensor", "records", "seq", "cause"], &rows, columns)
 }

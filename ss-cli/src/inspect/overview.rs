@@ -4,8 +4,8 @@ use super::{
     View,
     json::{Dropped, Finding, LedgerEntry, Planned, Sensor},
     losses::{NOT_IN_LEDGER, losses_table},
-    segments::push_strip,
     sensors::sensors_table,
+    strip::push_strip,
 };
 use crate::{
     Failure,

@@ -1,134 +1,18 @@
-//! Segments: as a strip of one character each, and as a table.
+//! Segments in a table, with their bad pages and the files that are none of the store's.
 
 use super::{
     View, address,
     json::{Missing, place},
+    strip::{State, push_strip},
 };
 use crate::{
     Failure,
     lines::push_labelled,
-    output::{Style, printable},
+    output::printable,
     text::{self, count, grouped, table},
 };
 use serde::Serialize;
-use ss_lib::disk::{BadPages, ForeignFile, LostPlace, Plan, Scan, SegmentScan};
-use std::fmt::Write;
-
-/// What a segment is in one character, the worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
-    Drained,
-    Partly,
-    Full,
-    Aside,
-    Torn,
-    Corrupt,
-    Missing,
-}
-
-impl State {
-    const ALL: [Self; 7] = [
-        Self::Full,
-        Self::Partly,
-        Self::Drained,
-        Self::Torn,
-        Self::Corrupt,
-        Self::Missing,
-        Self::Aside,
-    ];
-
-    fn of(segment: &SegmentScan) -> Self {
-        if !segment.role.is_log() {
-            Self::Aside
-        } else if segment.pages_corrupt > 0 || segment.misplaced.is_some() {
-            Self::Corrupt
-        } else if segment.tail_cut.is_some() {
-            Self::Torn
-        } else if segment.records_live == 0 {
-            Self::Drained
-        } else if segment.records_live == segment.records {
-            Self::Full
-        } else {
-            Self::Partly
-        }
-    }
-
-    const fn sign(self) -> char {
-        match self {
-            Self::Full => '#',
-            Self::Partly => '+',
-            Self::Drained => '.',
-            Self::Torn => '~',
-            Self::Corrupt => 'X',
-            Self::Missing => '?',
-            Self::Aside => '-',
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Partly => "partly live",
-            Self::Drained => "nothing live",
-            Self::Torn => "torn",
-            Self::Corrupt => "corrupt",
-            Self::Missing => "missing",
-            Self::Aside => "aside",
-        }
-    }
-
-    const fn ansi(self) -> &'static str {
-        match self {
-            Self::Full | Self::Partly => "32",
-            Self::Drained | Self::Aside => "2",
-            Self::Torn => "33",
-            Self::Corrupt | Self::Missing => "1;31",
-        }
-    }
-}
-
-/// Every file's state in order, and each run of missing segments as one.
-fn states(scan: &Scan, plan: &Plan) -> Vec<State> {
-    let mut states = Vec::with_capacity(scan.segments.len());
-    let mut missing = plan.missing.iter().peekable();
-    for segment in &scan.segments {
-        while missing.next_if(|it| it.first < segment.segment).is_some() {
-            states.push(State::Missing);
-        }
-        states.push(State::of(segment));
-    }
-    states.extend(missing.map(|_| State::Missing));
-    states
-}
-
-/// The segments in at most `columns`: one character each, or the worst of a bucket of them. And what
-/// the characters mean.
-pub(super) fn push_strip(out: &mut String, scan: &Scan, plan: &Plan, style: Style) {
-    const LABEL: usize = 9;
-    let states = states(scan, plan);
-    let columns = style.columns.saturating_sub(LABEL).max(20);
-    let bucket = states.len().div_ceil(columns).max(1);
-    let signs = states.chunks(bucket).map(|bucket| {
-        let worst = bucket.iter().copied().max().unwrap_or(State::Drained);
-        style.paint(worst.ansi(), worst.sign().encode_utf8(&mut [0; 4]))
-    });
-    let strip: String = signs.collect();
-    let strip = if states.is_empty() { "none".to_owned() } else { strip };
-    let _ = writeln!(out, "{:LABEL$}{strip}", "segments");
-    let legend: Vec<_> = State::ALL
-        .into_iter()
-        .filter_map(|state| {
-            let number = states.iter().filter(|it| **it == state).count();
-            (number > 0)
-                .then(|| format!("{} {} {}", state.sign(), grouped(number as u64), state.name()))
-        })
-        .collect();
-    let mut legend = legend.join(", ");
-    if bucket > 1 {
-        let _ = write!(legend, "; each character is the worst of {bucket} segments");
-    }
-    push_labelled(out, &" ".repeat(LABEL), &legend, style.columns);
-}
+use ss_lib::disk::{BadPages, ForeignFile, LostPlace, SegmentScan};
 
 #[derive(Debug, Serialize)]
 struct List {

@@ -54,7 +54,7 @@ pub(super) fn list(view: &View<'_>, choice: &Choice) -> Result<(), Failure> {
     let json =
         || List { sensors: sensors.iter().map(|it| Sensor::new(it, &scan.clocks)).collect() };
     let text = || match (sensors.len(), scan.sensors.len()) {
-        (0, all) => format!("none of the store's {} is so\n", count(all as u64, "sensor")),
+        (0, all) => format!("0 of {}\n", count(all as u64, "sensor")),
         (shown, all) if shown < all => {
             let table = sensors_table(scan, &sensors, view.style.columns);
             format!("{table}{} of {all} sensors\n", grouped(shown as u64))
