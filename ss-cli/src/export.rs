@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         ));
         return Ok(Answer::No);
     }
-    Ok(judge(&store, &arguments.sensor))
+    Ok(judge(&store, arguments, written.records))
 }
 
 /// Writes every record that can be read. The inner error is the output's.
@@ -178,23 +178,37 @@ fn write(
     Ok(out.flush().map(|()| written))
 }
 
-/// Tells of damage on standard error: what was written is what is left.
-fn judge(store: &Store, keys: &[SensorKey]) -> Answer {
-    if store.plan.verdict == Verdict::Sound {
-        return Answer::Yes;
-    }
-    let sensors = store.scan.sensors.iter();
-    let lost = sensors.filter(|it| keys.is_empty() || keys.contains(&it.key)).map(|it| it.lost);
+/// Tells on standard error of records that should be in the output and are not.
+fn judge(store: &Store, arguments: &Arguments, written: u64) -> Answer {
+    let keys = &arguments.sensor;
+    let sensors =
+        || store.scan.sensors.iter().filter(|it| keys.is_empty() || keys.contains(&it.key));
     let of_which = if keys.is_empty() { "" } else { " of these sensors" };
-    let which = match lost.fold(0, u64::saturating_add) {
-        0 => format!("no record{of_which} is lost with it"),
-        lost => format!(
-            "{}{of_which} lost, of any time; all others were written. Which they are: ss inspect {} \
-             --losses",
-            count(lost, "record"),
-            shell_word(&store.path.display().to_string())
-        ),
-    };
-    output::complain(&format!("{}: damaged; {which}", store.name()));
-    Answer::No
+    let mut answer = Answer::Yes;
+    if store.plan.verdict != Verdict::Sound {
+        let which = match sensors().map(|it| it.lost).fold(0, u64::saturating_add) {
+            0 => format!("no record{of_which} is lost with it"),
+            lost => format!(
+                "{}{of_which} lost, of any time; all others were written. Which they are: ss inspect \
+                 {} --losses",
+                count(lost, "record"),
+                shell_word(&store.path.display().to_string())
+            ),
+        };
+        output::complain(&format!("{}: damaged; {which}", store.name()));
+        answer = Answer::No;
+    }
+    // An owner erases what was uploaded, and rewrites what it keeps.
+    let held = sensors().map(|it| it.held).fold(0, u64::saturating_add);
+    let is_all = arguments.from.is_none() && arguments.to.is_none();
+    if is_all && written < held {
+        output::complain(&format!(
+            "{}: {} went away while they were read: the store's owner erased or moved them. Export \
+             again if they are needed",
+            store.name(),
+            count(held - written, "record")
+        ));
+        answer = Answer::No;
+    }
+    answer
 }

@@ -78,11 +78,17 @@ pub(crate) fn cannot(path: &Path, error: &DiskError) -> Failure {
         }
         _ => "look at the system's log for this disk, and copy the store elsewhere",
     };
-    let file = error.file.as_str();
-    let what = if Path::new(file) == path {
+    let what = if is_of(error.file.as_str(), path) {
         format!("{path_name}: {}", error.error)
     } else {
         format!("{path_name}: {error}")
     };
-    Failure::Store(format!("{what}; {next}"))
+    Failure::Store(printable(&format!("{what}; {next}")))
+}
+
+/// Whether the file that an error names is the store's directory. A name there has 63 bytes at most.
+fn is_of(file: &str, path: &Path) -> bool {
+    const CUT: usize = 60;
+    let path = path.to_string_lossy();
+    path == file || (file.len() >= CUT && path.starts_with(file))
 }

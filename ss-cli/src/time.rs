@@ -92,7 +92,11 @@ fn system_time(ms: u64) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::{END_MS, parse, rfc3339, utc};
+    use super::{END_MS, of_record, parse, rfc3339, utc, utc_ms};
+    use ss_lib::{
+        ClockKind,
+        disk::{ClockOffset, SensorTime},
+    };
 
     #[test]
     fn times_are_written_and_read_back() {
@@ -105,6 +109,20 @@ mod tests {
         assert_eq!(parse("2023-11-14"), Ok(1_699_920_000_000));
         assert_eq!(parse("1700000000000"), Ok(1_700_000_000_000));
         assert!(parse("yesterday").unwrap_err().contains("2023-11-14"));
+    }
+
+    #[test]
+    fn a_records_time_is_told_as_far_as_it_is_known() {
+        let time = |ms, clock| SensorTime { ms, clock, epoch: 2 };
+        let clocks = [ClockOffset { epoch: 2, offset_ms: 1_700_000_000_000 }];
+        let told = |time, clocks| of_record(time, utc_ms(time, clocks));
+        let monotonic = time(1_500, ClockKind::Monotonic);
+        assert_eq!(told(monotonic, &clocks), "2023-11-14T22:13:21.500Z");
+        assert_eq!(told(monotonic, &[]), "1500 ms of opening 2");
+        assert_eq!(told(time(7, ClockKind::Caller), &clocks), "7 ms by its caller");
+        assert_eq!(told(time(0, ClockKind::Utc), &[]), "1970-01-01T00:00:00Z");
+        let before_1970 = [ClockOffset { epoch: 2, offset_ms: i64::MIN }];
+        assert_eq!(told(monotonic, &before_1970), "1500 ms of opening 2");
     }
 
     #[test]

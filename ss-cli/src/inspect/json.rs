@@ -236,7 +236,10 @@ pub(crate) fn place(place: LostPlace) -> String {
             format!("page {segment}:{first_page}")
         }
         LostPlace::Pages { segment, first_page, pages, .. } => {
-            format!("pages {segment}:{first_page} to {}", first_page.saturating_add(pages - 1))
+            format!(
+                "pages {segment}:{first_page} to {}",
+                first_page.saturating_add(pages.saturating_sub(1))
+            )
         }
         LostPlace::Segments { first, count: 1 } => format!("segment {first} is missing"),
         LostPlace::Segments { first, count } => {

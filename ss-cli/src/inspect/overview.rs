@@ -218,6 +218,8 @@ fn push_records(out: &mut String, store: &Store, columns: usize) {
         let _ = write!(records, "; it does NOT add up for {}", count(broken, "sensor"));
     }
     push_fact(out, "records", &records, columns);
+    let known = "as the disk knows it: added is what was ever written, held is pending and unsent";
+    push_fact(out, "", known, columns);
 }
 
 /// `630 added = 66 erased + 503 held + 61 lost + 0 dropped`: conservation as the disk knows it.

@@ -159,7 +159,7 @@ fn segments_text(view: &View<'_>, segments: &[(&SegmentScan, u64)]) -> String {
     out += &table(&header, &rows, columns);
     let mut notes = Vec::new();
     for run in &scan.bad_pages {
-        let last = run.first_page.saturating_add(run.pages - 1);
+        let last = run.first_page.saturating_add(run.pages.saturating_sub(1));
         let pages = match run.pages {
             1 => format!("page {}", run.first_page),
             _ => format!("pages {} to {last}", run.first_page),

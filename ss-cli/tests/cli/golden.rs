@@ -144,6 +144,7 @@ fn golden_export() {
             "export clean --format csv --sensor 0/7 --from 2023-11-14T22:19:00Z",
             "export clean --format jsonl --sensor 0/7 --to 2023-11-14T22:14:30Z",
             "export removed --format csv --sensor 2/7 --sensor 0/7 --to 2023-11-14T22:13:25Z",
+            "export clean --format csv --sensor 0/7 --everything --to 2023-11-14T22:13:23Z",
             "export damaged-bit --format csv --sensor 1/4294967295 --from 1700000160000",
             "export damaged-bit --format jsonl --sensor 255/0",
         ],

@@ -22,7 +22,9 @@ fn what_is_no_store_is_3_with_the_next_step() {
     fs::create_dir(place.path().join("other")).unwrap();
     place.write("other/notes.txt", b"nothing of a store's");
     place.write("file", b"");
-    let cases: [(&str, &[&str]); 4] = [
+    let long = "long".repeat(30);
+    let cases: [(&str, &[&str]); 5] = [
+        (&long, &["longlong: No such file", "check the path"]),
         ("nowhere", &["nowhere", "check the path"]),
         ("empty", &["empty", "no store here", "check the path"]),
         ("other", &["other", "no store here", "check the path"]),
