@@ -170,6 +170,7 @@ fn push_identity(out: &mut String, store: &Store, columns: usize) {
         Some(it) => {
             format!("{}, opening {}; created {}", at(it.opened_ms), scan.epoch, at(it.created_ms))
         }
+        None if scan.epoch == 0 => "not known".to_owned(),
         None => format!("opening {} is the newest that any page names", scan.epoch),
     };
     push_fact(out, "opened", &opened, columns);
@@ -181,6 +182,7 @@ fn push_identity(out: &mut String, store: &Store, columns: usize) {
         (None, Some(it)) if it.is_clean => {
             ("closed", "in order: nothing was left in RAM".to_owned())
         }
+        (None, None) => ("closed", "not known".to_owned()),
         _ => (
             "closed",
             "not in order, or not yet: what was in RAM alone is not here and not counted"

@@ -85,7 +85,9 @@ fn states(scan: &Scan, plan: &Plan) -> Vec<State> {
         while missing.next_if(|it| it.first < segment.segment).is_some() {
             states.push(State::Missing);
         }
-        states.push(State::of(segment));
+        // Without the store's identity no page could be checked.
+        let is_read = scan.identity.is_some();
+        states.push(if is_read { State::of(segment) } else { State::Corrupt });
     }
     states.extend(missing.map(|_| State::Missing));
     states

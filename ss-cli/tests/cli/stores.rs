@@ -91,6 +91,9 @@ fn a_store_of_zeros_is_3_and_kept() {
         assert_eq!(output.status.code(), Some(3), "{command:?}: {}", stderr(&output));
         assert!(stderr(&output).contains("keep the files as they are"), "{}", stderr(&output));
     }
+    let text = stdout(&place.ss(&["inspect", "killed"]));
+    assert!(text.starts_with("UNUSABLE  neither"), "{text}");
+    assert!(text.contains("opened   not known") && text.contains("X 1 corrupt"), "{text}");
 }
 
 #[test]
