@@ -52,7 +52,7 @@ impl<D: Disk> Gateway<D> {
             return self.add_starved(sensor, sample);
         };
         // The manager is woken once; it clears the flag when it looks.
-        if self.is_under_pressure() && !self.inner.is_rung.swap(true, Relaxed) {
+        if self.is_nearly_full() && !self.inner.is_rung.swap(true, Relaxed) {
             self.ring();
         }
         Ok(seq)

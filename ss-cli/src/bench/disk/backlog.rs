@@ -1,5 +1,6 @@
 //! A backlog of a gateway that was offline, and the ways to get rid of it.
 
+use crate::text;
 use ss_lib::{
     BatchToken, Record, Sensor, SensorConfig, SensorKey, Timestamp,
     gateway::{DrainLimits, Durability, Gateway, GatewayConfig},
@@ -14,6 +15,9 @@ use std::{
 pub(super) const SENSORS: u32 = 2_048;
 /// Virtual milliseconds of a step: each sensor adds once in a second, at its own time.
 const STEP_MS: u64 = 100;
+/// After so long without another squeezed segment, in ms of the store's clock, there will be none: a
+/// segment takes some 300 ticks.
+const IDLE_MS: u64 = 2_000;
 const START_MS: u64 = 1_767_225_600_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,18 +185,22 @@ impl Backlog {
         Ok(ratio(u128::from(drained) * 1_000, started.elapsed().as_nanos() as u64))
     }
 
-    /// Nanoseconds a record, in batches of 100, each sensor until it has nothing left.
-    pub(super) fn drain_by_sensor(&self) -> Result<f64, Box<dyn Error>> {
+    /// Nanoseconds a record, in batches of 100, each sensor until it has nothing left or gave `most`
+    /// records.
+    pub(super) fn drain_by_sensor(&self, most: u64) -> Result<f64, Box<dyn Error>> {
         let mut gateway = Gateway::open_dir(&self.path, &config(false))?;
         let sensors = register(&mut gateway, self.kind)?;
         let mut out = vec![Record::default(); 100];
         let started = Instant::now();
         let (mut drained, mut now_ms) = (0_u64, 0);
         for sensor in sensors {
-            while let Some(token) = gateway.consume(sensor, &mut out)? {
+            let mut of_sensor = 0;
+            while of_sensor < most {
+                let Some(token) = gateway.consume(sensor, &mut out)? else { break };
                 gateway.ack(token)?;
-                drained += u64::from(token.count());
+                of_sensor += u64::from(token.count());
             }
+            drained += of_sensor;
             let elapsed_ms = started.elapsed().as_millis() as u64;
             if elapsed_ms >= now_ms + 100 {
                 now_ms = elapsed_ms;
@@ -200,7 +208,9 @@ impl Backlog {
             }
         }
         gateway.sync()?;
-        self.check_drained(drained)?;
+        if most == u64::MAX {
+            self.check_drained(drained)?;
+        }
         Ok(ratio(started.elapsed().as_nanos(), drained))
     }
 
@@ -211,33 +221,39 @@ impl Backlog {
         Ok(())
     }
 
-    /// Lets the store squeeze what it can. Returns it with its bytes a record in squeezed segments, and
-    /// what squeezing one took in ms.
-    pub(super) fn squeeze(self) -> Result<(Self, f64, f64), Box<dyn Error>> {
+    /// Lets the store squeeze what it can.
+    pub(super) fn squeeze(self) -> Result<Squeezed, Box<dyn Error>> {
+        let fresh_bytes = self.fresh_segment_bytes()?;
         let mut gateway = Gateway::open_dir(&self.path, &config(true))?;
         let before = gateway.disk();
         let started = Instant::now();
-        let mut now_ms = 0;
-        let mut idle = 0;
-        let mut squeezed = 0;
-        while idle < 2_000 {
+        let (mut now_ms, mut idle_ms, mut squeezed) = (0, 0, 0);
+        let mut took = started.elapsed();
+        while idle_ms < IDLE_MS {
             now_ms += 1;
+            idle_ms += 1;
             gateway.tick(now_ms);
             let now = gateway.disk().segments_squeezed;
-            idle = if now == squeezed { idle + 1 } else { 0 };
-            squeezed = now;
+            if now != squeezed {
+                (squeezed, idle_ms, took) = (now, 0, started.elapsed());
+            }
         }
         let after = gateway.disk();
-        let took_ms = ratio(started.elapsed().as_nanos(), 1_000_000);
         drop(gateway);
-        let squeezed = after.segments_squeezed.max(1);
-        // The newest segments stay as they are: what the others took before and take now.
-        let fresh_each = self.fresh_segment_bytes()?;
-        let records_each = ratio(u128::from(fresh_each), 1) / self.bytes_per_record;
-        let saved = ratio(u128::from(before.bytes - after.bytes), 1);
-        let bytes = ratio(u128::from(fresh_each * squeezed), 1) - saved;
-        let per_record = bytes / (records_each * ratio(u128::from(squeezed), 1));
-        Ok((self, per_record, took_ms / ratio(u128::from(squeezed), 1)))
+        if squeezed == 0 {
+            return Err("no segment was squeezed: measure with more --records".into());
+        }
+        // The newest segments stay as they are: what the others took before, and take now.
+        let records_each = ratio(u128::from(fresh_bytes), 1) / self.bytes_per_record;
+        let saved = ratio(u128::from(before.bytes - after.bytes), squeezed);
+        Ok(Squeezed {
+            bytes_per_record: (ratio(u128::from(fresh_bytes), 1) - saved) / records_each,
+            ms_per_segment: ratio(took.as_micros(), squeezed) / 1_000.0,
+            // Nine tenths of what lies in squeezed segments of one sensor's.
+            records_per_sensor: text::whole(records_each * ratio(u128::from(squeezed), 1) * 0.9)
+                / u64::from(SENSORS),
+            backlog: self,
+        })
     }
 
     fn fresh_segment_bytes(&self) -> Result<u64, Box<dyn Error>> {
@@ -250,6 +266,15 @@ impl Backlog {
         }
         Ok(most)
     }
+}
+
+/// A backlog whose older segments are squeezed.
+pub(super) struct Squeezed {
+    pub(super) backlog: Backlog,
+    pub(super) bytes_per_record: f64,
+    pub(super) ms_per_segment: f64,
+    /// Records of each sensor that lie in them.
+    pub(super) records_per_sensor: u64,
 }
 
 /// Opens the store in `path`; says the milliseconds that took and the process's resident KiB.
