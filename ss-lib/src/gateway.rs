@@ -305,7 +305,8 @@ impl<D: Disk> Gateway<D> {
                 let head = tier.head_now(chain, env.slots(), owner);
                 Levels {
                     added_seq: chain.next_seq(),
-                    written_seq: tier.written.max(head),
+                    // An answer that the log was not told of is as good as none after a kill.
+                    written_seq: tier.written.max(tier.saved_head),
                     durable_seq: tier.durable.max(tier.durable_head),
                     acked_seq: head,
                     acked_durable_seq: tier.durable_head,

@@ -102,7 +102,10 @@ impl<D: Disk> Gateway<D> {
     /// What was saved may not have reached the log: all of it is saved again.
     pub(super) fn mark_all_unsaved(&self) {
         for sensor in self.sensors() {
-            self.ram.with_tenant(sensor, |_, tier, _| tier.set_dirty(tier.is_known()));
+            self.ram.with_tenant(sensor, |_, tier, _| {
+                tier.saved_head = tier.durable_head;
+                tier.set_dirty(tier.is_known());
+            });
         }
         self.ram.with_ledger(|mut ledger| ledger.mark_all_unsaved());
     }
