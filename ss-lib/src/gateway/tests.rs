@@ -193,6 +193,35 @@ fn what_was_answered_in_ram_only_is_not_called_written() {
     assert!(after.added_seq >= levels.written_seq, "{after:?} follows {levels:?}");
 }
 
+/// The ledger and the counts of a sensor reach the log together, also when nothing of the sensor's
+/// records did.
+#[test]
+fn a_rejection_that_survives_a_kill_is_counted_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(2)).unwrap();
+    let handles = sensors(&mut gateway, 2);
+    for n in 0..10 {
+        add(&mut gateway, &handles, n);
+    }
+    gateway.sync().unwrap();
+    drain_all(&mut gateway, &handles, 100);
+    gateway.tick(0);
+    gateway.tick(1_000);
+    for n in 10..17 {
+        add(&mut gateway, &handles, n);
+    }
+    let token = gateway.consume(handles[0], &mut [Record::default(); 7]).unwrap().unwrap();
+    gateway.reject(token).unwrap();
+    for second in 2..4 {
+        gateway.tick(second * 1_000);
+    }
+    drop(gateway);
+    let mut gateway = Gateway::open_dir(dir.path(), &small(2)).unwrap();
+    let handles = sensors(&mut gateway, 2);
+    let stats = gateway.stats(handles[0]).unwrap();
+    assert_eq!((gateway.ledger().records, stats.rejected, stats.added), (7, 7, 17), "{stats:?}");
+}
+
 #[test]
 fn an_orderly_end_keeps_everything() {
     let dir = tempfile::tempdir().unwrap();
