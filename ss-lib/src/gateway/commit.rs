@@ -90,12 +90,17 @@ impl<D: Disk> Gateway<D> {
 
     fn try_save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         let mut is_begun = false;
+        // A loss goes before the cursor that passes it: a gap that the ledger does not name must not be
+        // seen. The counts that it is part of follow with it.
+        self.for_losses(false, |sensor, chunk| {
+            self.ram.with_tenant(sensor, |_, tier, _| tier.set_dirty(true));
+            self.put_saved(core, &mut is_begun, &Control::Loss(chunk))
+        })?;
         for sensor in self.sensors() {
             if let Some(chunk) = self.save_sensor(core, sensor, false) {
                 self.put_saved(core, &mut is_begun, &Control::Sensor(chunk))?;
             }
         }
-        self.for_losses(false, |chunk| self.put_saved(core, &mut is_begun, &Control::Loss(chunk)))?;
         if core.is_clock_dirty {
             for index in 0..core.clocks.len() {
                 let clock = core.clocks[index];
