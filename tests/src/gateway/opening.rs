@@ -21,6 +21,7 @@ impl<H: Home> Bench<H> {
             Err(error) => panic!("the store cannot be opened: {error}"),
         }
         let Some(gateway) = &self.gateway else { return };
+        self.opened_bytes = gateway.disk().bytes;
         self.losses.rebase(gateway.ledger(), |out| gateway.losses(out));
     }
 
