@@ -11,6 +11,40 @@ use ss_lib::{
     gateway::{Gateway, GatewayConfig, HealthCause},
 };
 
+/// What has happened, so that a test can say that something did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are named like what they are")]
+pub struct Happened {
+    pub added: u64,
+    pub consumed: u64,
+    pub kills: u64,
+    pub restarts: u64,
+    /// Records that came back after a kill though they had left.
+    pub came_back: u64,
+    pub squeezed: u64,
+    pub segments_most: u64,
+    pub bytes_written: u64,
+    pub recycled: u64,
+    pub over_quota: u64,
+    pub over_disk_max: u64,
+}
+
+impl std::ops::AddAssign for Happened {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.consumed += other.consumed;
+        self.kills += other.kills;
+        self.restarts += other.restarts;
+        self.came_back += other.came_back;
+        self.squeezed += other.squeezed;
+        self.segments_most = self.segments_most.max(other.segments_most);
+        self.bytes_written += other.bytes_written;
+        self.recycled += other.recycled;
+        self.over_quota += other.over_quota;
+        self.over_disk_max += other.over_disk_max;
+    }
+}
+
 /// A gateway beside its model.
 pub struct Bench<H: Home> {
     pub(super) home: H,
@@ -21,6 +55,8 @@ pub struct Bench<H: Home> {
     pub(super) losses: LossReader,
     pub(super) now_ms: u64,
     pub(super) clocks: Vec<(u32, i64)>,
+    /// What has happened.
+    pub happened: Happened,
     /// What the store's files took when it was opened: its limit may be lower now.
     pub(super) opened_bytes: u64,
     /// Reads of the disk may fail, writes too.
@@ -46,6 +82,7 @@ impl<H: Home> Bench<H> {
             losses: LossReader::new(LOSSES as usize),
             now_ms: 1_000_000_000_000,
             clocks: Vec::new(),
+            happened: Happened::default(),
             opened_bytes: 0,
             is_faulty: false,
         };
@@ -87,6 +124,16 @@ impl<H: Home> Bench<H> {
                     for place in 0..self.models.len() {
                         self.add(place, Step::OnGrid);
                     }
+                }
+            }
+            Op::Fill { count, seconds } => {
+                for _ in 0..seconds {
+                    for place in 0..self.models.len() {
+                        for _ in 0..count {
+                            self.add(place, Step::OnGrid);
+                        }
+                    }
+                    self.step(Op::Tick { ms: 1_000 });
                 }
             }
             Op::AddWrongKind { sensor } => self.add_wrong_kind(of(sensor)),
@@ -174,6 +221,7 @@ impl<H: Home> Bench<H> {
                 let is_series = kind == Kind::TimeSeries;
                 model.next_seq += 1;
                 model.last_ms = given_ms;
+                self.happened.added += 1;
                 let reading = Reading {
                     seq,
                     value,
@@ -244,6 +292,11 @@ impl<H: Home> Bench<H> {
                 // Counted when it was answered.
                 continue;
             }
+            match cause {
+                DropCause::Recycled => self.happened.recycled += u64::from(count),
+                DropCause::Quota => self.happened.over_quota += u64::from(count),
+                _ => self.happened.over_disk_max += u64::from(count),
+            }
             match self.models.iter_mut().find(|model| model.handle == Some(sensor)) {
                 Some(model) => model.drop_range(first_seq, count, cause),
                 None => panic!("a loss of a sensor that nobody knows: {sensor:?}"),
@@ -279,6 +332,7 @@ impl<H: Home> Bench<H> {
             assert_eq!(gateway.clock_offset_ms(epoch), Some(offset_ms));
         }
         let disk = gateway.disk();
+        self.happened.segments_most = self.happened.segments_most.max(u64::from(disk.segments));
         assert!(disk.bytes <= disk.bytes_peak && disk.damaged_pages == 0, "{disk:?}");
         let is_fine = gateway.health().causes().all(|cause| {
             use HealthCause::{DiskFull, DiskMaxReached, QuotaReached, Volatile};
@@ -287,7 +341,7 @@ impl<H: Home> Bench<H> {
         assert!(self.is_faulty || is_fine, "{:?}", gateway.health());
         let most = match self.opened_bytes {
             // What is squeezed stands twice for a while, also to come below a limit that is lower now.
-            opened if opened > self.settings.disk_max_bytes => opened + (256 << 10),
+            opened if opened + (256 << 10) > self.settings.disk_max_bytes => opened + (256 << 10),
             _ => self.settings.disk_max_bytes,
         };
         assert!(self.is_faulty || disk.bytes_peak <= most, "{disk:?}, at most {most}");

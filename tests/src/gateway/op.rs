@@ -29,6 +29,8 @@ pub enum Op {
     Add { sensor: u8, step: Step, count: u16 },
     /// Adds one reading to every sensor, so many times.
     AddAll { rounds: u8 },
+    /// A longer outage: every sensor adds so many, and a second goes by, so many times.
+    Fill { count: u8, seconds: u8 },
     /// Adds a reading of the other kind.
     AddWrongKind { sensor: u8 },
     /// Reads the record that lies so far behind the sensor's oldest.
@@ -146,8 +148,8 @@ fn settings() -> impl Strategy<Value = Settings> {
     let pool = (8_u16..60, prop_oneof![Just(32_u32), Just(64), Just(256)]);
     let segment_bytes = prop_oneof![4 => Just(64_u64 << 10), 1 => Just(128 << 10)];
     let disk_max = prop_oneof![
-        2 => Just(16_u64 << 20),
-        1 => 4_u64 * (128 << 10) + (16 << 10)..1_200 << 10,
+        3 => Just(16_u64 << 20),
+        2 => 16_u64 << 10..200 << 10,
     ];
     let quota = prop_oneof![3 => Just(1_u64 << 30), 1 => 200_u64..20_000];
     let spill_after_ms = prop_oneof![Just(60_000_u64), Just(2_000), Just(1)];
@@ -162,7 +164,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             durability,
             spill_after_ms,
             quota_bytes,
-            disk_max_bytes,
+            disk_max_bytes: disk_max_bytes + 4 * segment_bytes,
             segment_bytes,
             squeezes,
             sensors,
@@ -201,6 +203,7 @@ fn op(sensors: u8) -> impl Strategy<Value = Op> {
         16 => (sensor(), step(), prop_oneof![1_u16..20, 20_u16..400])
             .prop_map(|(sensor, step, count)| Op::Add { sensor, step, count }),
         10 => (1_u8..120).prop_map(|rounds| Op::AddAll { rounds }),
+        3 => (1_u8..60, 1_u8..120).prop_map(|(count, seconds)| Op::Fill { count, seconds }),
         1 => sensor().prop_map(|sensor| Op::AddWrongKind { sensor }),
         3 => (sensor(), 0_u16..400).prop_map(|(sensor, ahead)| Op::ReadAt { sensor, ahead }),
         14 => (sensor(), limit()).prop_map(|(sensor, limit)| Op::Consume { sensor, limit }),
@@ -218,8 +221,8 @@ fn op(sensors: u8) -> impl Strategy<Value = Op> {
         2 => sensor().prop_map(|sensor| Op::Activate { sensor }),
         2 => (sensor(), kind(), period_ms())
             .prop_map(|(sensor, kind, period_ms)| Op::Reconfigure { sensor, kind, period_ms }),
-        3 => settings().prop_map(Op::Kill),
-        2 => settings().prop_map(Op::Restart),
+        2 => settings().prop_map(Op::Kill),
+        1 => settings().prop_map(Op::Restart),
     ]
 }
 

@@ -42,7 +42,8 @@ impl<H: Home> Bench<H> {
 
     /// The process dies.
     pub(super) fn kill(&mut self, settings: Settings) {
-        self.gateway = None;
+        self.close();
+        self.happened.kills += 1;
         self.reopen(settings, false);
     }
 
@@ -52,8 +53,17 @@ impl<H: Home> Bench<H> {
         self.read_losses();
         let is_over = self.gateway().health().has(ss_lib::gateway::HealthCause::DiskMaxReached);
         assert!(report.is_complete() || is_over || self.is_faulty, "{report:?}");
-        self.gateway = None;
+        self.close();
+        self.happened.restarts += 1;
         self.reopen(settings, report.is_complete());
+    }
+
+    /// Closes the store, and counts what it did.
+    fn close(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            self.happened.squeezed += gateway.disk().segments_squeezed;
+            self.happened.bytes_written += gateway.disk().bytes_written;
+        }
     }
 
     fn reopen(&mut self, settings: Settings, is_complete: bool) {
@@ -82,8 +92,9 @@ impl<H: Home> Bench<H> {
         }
         if !is_complete {
             let Some(gateway) = &self.gateway else { return };
-            self.clocks.retain(|&(epoch, offset_ms)| {
-                gateway.clock_offset_ms(epoch).inspect(|&now| assert_eq!(now, offset_ms)).is_some()
+            // Of one opening several may have been told; which of them was saved is open.
+            self.clocks.retain_mut(|(epoch, offset_ms)| {
+                gateway.clock_offset_ms(*epoch).inspect(|&now| *offset_ms = now).is_some()
             });
         }
     }
@@ -119,6 +130,7 @@ impl<H: Home> Bench<H> {
                 Ok(record) => {
                     let is_back = model.gone.iter().any(|gone| gone.seq() == seq);
                     assert!(!(is_back && is_complete), "{at}: {seq} came back");
+                    self.happened.came_back += u64::from(is_back);
                     held.reading.assert_is(&record, held.epoch);
                     after.push(held);
                 }

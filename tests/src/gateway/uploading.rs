@@ -57,6 +57,7 @@ impl<H: Home> Bench<H> {
         model.pending = out.len();
         (model.token, model.last_token) = (Some(token), Some(token));
         self.tokens.push(token);
+        self.happened.consumed += out.len() as u64;
     }
 
     pub(super) fn answer(&mut self, token: BatchToken, reply: Reply) {
