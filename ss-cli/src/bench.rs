@@ -212,12 +212,8 @@ fn arms() -> Result<Vec<Arm>, String> {
 
 fn report(arms: &[Arm], arguments: &Arguments) -> Report {
     let loads: Vec<Load> = arms.iter().map(figures).collect();
-    let budget = |name: String, wanted: f64, got: f64| Budget {
-        name,
-        wanted,
-        got,
-        met: got <= wanted,
-    };
+    let budget =
+        |name: String, wanted: f64, got: f64| Budget { name, wanted, got, met: got <= wanted };
     let mut budgets = Vec::new();
     for load in loads.iter().filter(|load| load.producers == 1 && load.lock == "sensor") {
         if let Some(mean_ns) = load.mean_ns {

@@ -30,9 +30,17 @@ struct Report {
 }
 
 /// Measures in `directory`; everything that is made there is removed again.
-pub(super) fn run(directory: &Path, records: u64, json: bool, check: bool) -> Result<Answer, Failure> {
+pub(super) fn run(
+    directory: &Path,
+    records: u64,
+    json: bool,
+    check: bool,
+) -> Result<Answer, Failure> {
     let fail = |error: Box<dyn std::error::Error>| {
-        Failure::Store(format!("the disk tier cannot be measured in {}: {error}", directory.display()))
+        Failure::Store(format!(
+            "the disk tier cannot be measured in {}: {error}",
+            directory.display()
+        ))
     };
     let per_sensor = records.div_ceil(u64::from(backlog::SENSORS));
     let mut budgets = Vec::new();
@@ -46,7 +54,12 @@ pub(super) fn run(directory: &Path, records: u64, json: bool, check: bool) -> Re
             let figures: Vec<f64> = runs.iter().map(|rows| rows[at].got).collect();
             let got = median(&figures).unwrap_or(f64::NAN);
             let met = if is_least { got >= most } else { got <= most };
-            budgets.push(Budget { name: format!("{}: {name}", kind.name()), wanted: most, got, met });
+            budgets.push(Budget {
+                name: format!("{}: {name}", kind.name()),
+                wanted: most,
+                got,
+                met,
+            });
         }
     }
     let adds = producers::measure(directory).map_err(fail)?;

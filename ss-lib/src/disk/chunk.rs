@@ -110,7 +110,10 @@ impl<'a> ChunkReader<'a> {
 
     /// The next body and the key that it begins with, decoded no further.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a body that goes through memory costs more than all else")]
+    #[expect(
+        clippy::inline_always,
+        reason = "a body that goes through memory costs more than all else"
+    )]
     fn next_body(&mut self) -> Option<Body<'a>> {
         let len = usize::try_from(self.rest.varint()?).ok()?;
         let mut fields = Decoder::new(self.rest.slice(len)?);

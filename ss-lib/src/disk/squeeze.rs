@@ -267,8 +267,8 @@ impl<D: Disk> Squeeze<D> {
         self.gathered.clear();
         let mut result = group.gather(log, &work.old, &mut self.gathered, head_of);
         if result.is_ok() {
-            let has_room = 2 * group.used < group.buffer.len()
-                && 2 * self.gathered.len() < GATHERED_MAX;
+            let has_room =
+                2 * group.used < group.buffer.len() && 2 * self.gathered.len() < GATHERED_MAX;
             work.span = match group.limit == wanted {
                 // A guess that is too large costs the pages that were read for what had no room.
                 true if has_room => work.span.saturating_mul(2),

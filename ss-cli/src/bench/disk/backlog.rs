@@ -93,8 +93,7 @@ impl Backlog {
     ) -> Result<Self, Box<dyn Error>> {
         let path = fresh_path(directory);
         let mut gateway = Gateway::open_dir(&path, &config(false))?;
-        let mut backlog =
-            Self { path, kind, records: 0, add_ns: 0.0, bytes_per_record: 0.0 };
+        let mut backlog = Self { path, kind, records: 0, add_ns: 0.0, bytes_per_record: 0.0 };
         let sensors = register(&mut gateway, kind)?;
         let started = Instant::now();
         let steps = 1_000 / STEP_MS;

@@ -312,7 +312,8 @@ pub(super) fn extent(body: &Body<'_>) -> Option<super::Extent> {
     }
     let end_seq = first_seq.checked_add(count)?;
     let is_sound = count >= 1 && skip <= first_seq && key >> 40 == 0 && form <= Form::Event.code();
-    let kind = if form == Form::Event.code() { crate::Kind::Event } else { crate::Kind::TimeSeries };
+    let kind =
+        if form == Form::Event.code() { crate::Kind::Event } else { crate::Kind::TimeSeries };
     is_sound.then_some(super::Extent { key, first_seq, end_seq, skip, kind })
 }
 
