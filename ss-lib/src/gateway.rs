@@ -35,7 +35,7 @@ pub use shutdown::{Progress, ShutdownReport};
 use crate::{
     Kind, Levels, Loss, ReadError, ReconfigureError, Record, RegisterError, Sensor, SensorConfig,
     SensorKey, SensorStats, UnknownSensor,
-    disk::{ClockChunk, Disk, FileName, Log, Position, RealDisk, Squeeze},
+    disk::{ClockChunk, Disk, FileName, LifeCounts, Log, Position, RealDisk, Squeeze},
     ram::{Backing, Fault, LedgerStats, PoolStats, Shared, Store},
 };
 use health::HealthState;
@@ -211,7 +211,7 @@ impl<D: Disk> Gateway<D> {
         let sensor = self.ram.register(config)?;
         self.ram.with_tenant(sensor, |_, tier, _| {
             let start = config.first_seq;
-            *tier = Tier::restored(start, start, 0, (start, start), &Default::default());
+            *tier = Tier::restored(start, start, 0, (start, start), &LifeCounts::default());
             tier.set_configured();
         });
         Ok(sensor)

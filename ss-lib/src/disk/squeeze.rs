@@ -325,7 +325,7 @@ impl<D: Disk> Squeeze<D> {
                 self.flush(log)?;
             }
             rest = &rest[put * header.form.record_bytes()..];
-            header = header.from_record(put as u32);
+            header = header.starting_at(put as u32);
         }
         Ok(())
     }
