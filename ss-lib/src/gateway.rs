@@ -107,6 +107,8 @@ struct Core<D: Disk> {
     retry_ms: u64,
     backoff_ms: u64,
     reserve_bytes: u64,
+    /// While the reserve is in use, when cursors are told to the log next.
+    reserve_due_ms: u64,
     /// Counts writes of records, so that a sync knows whether it covers all of them.
     flushes: u64,
     /// Segments whose sync failed and that still stand.
@@ -117,6 +119,8 @@ struct Core<D: Disk> {
     undurable_since_ms: Option<u64>,
     /// Room is being made: what that writes needs no more of it.
     is_shrinking: bool,
+    /// A shutdown writes what it can, wherever.
+    is_ending: bool,
     is_down: bool,
 }
 

@@ -81,11 +81,13 @@ impl<D: Disk> Gateway<D> {
             retry_ms: 0,
             backoff_ms: 0,
             reserve_bytes,
+            reserve_due_ms: 0,
             flushes: 0,
             suspects: 0,
             drain_at: drain::Cursor::default(),
             undurable_since_ms: None,
             is_shrinking: false,
+            is_ending: false,
             is_down: false,
             log,
         };

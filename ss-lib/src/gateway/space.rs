@@ -189,6 +189,25 @@ impl<D: Disk> Gateway<D> {
         true
     }
 
+    /// Whether the reserve is in use and there is still no space for it.
+    pub(super) fn is_reserve_open(&self, core: &mut Core<D>) -> bool {
+        if !self.inner.health.get().has(HealthCause::ReserveInUse) {
+            return false;
+        }
+        self.keep_reserve(core);
+        self.inner.health.get().has(HealthCause::ReserveInUse)
+    }
+
+    /// Records do not take the space that is there for acknowledgements: without those no segment ever
+    /// becomes free.
+    pub(super) fn leave_reserve(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        if !self.is_reserve_open(core) {
+            return Ok(());
+        }
+        let error = io::Error::from(io::ErrorKind::StorageFull);
+        Err(DiskError::new(Operation::Write, RESERVE_FILE, error))
+    }
+
     /// Reserves space for acknowledgements, if it is not and there is some.
     pub(super) fn keep_reserve(&self, core: &mut Core<D>) {
         let wanted = self.inner.config.reserve_bytes;
