@@ -106,6 +106,8 @@ struct Core<D: Disk> {
     /// After a failure nothing is written until then.
     retry_ms: u64,
     backoff_ms: u64,
+    /// Bytes that had been written when the last write failed.
+    failed_at_bytes: u64,
     reserve_bytes: u64,
     /// Counts writes of records, so that a sync knows whether it covers all of them.
     flushes: u64,

@@ -36,20 +36,22 @@ impl<D: Disk> Gateway<D> {
         if core.is_backing_off() {
             return;
         }
-        let result = self.write_due(&mut core);
-        self.after_write(&mut core, &result);
-        if result.is_err() && core.log.is_open() {
-            // Records found no room; what was acknowledged may have some.
-            let saved = self.save(&mut core);
-            drop(saved);
-        }
-        if result.is_err() {
+        let written = self.write_due(&mut core);
+        self.after_write(&mut core, &written);
+        if written.is_err() && !core.log.is_open() {
             return;
         }
+        // Also if records found no room: what was acknowledged has some, and makes more.
         self.keep_quotas(&mut core);
         let (mut core, committed) = self.commit_due(core);
-        self.after_write(&mut core, &committed);
+        if written.is_ok() || committed.is_err() {
+            self.after_write(&mut core, &committed);
+        }
         if committed.is_err() {
+            return;
+        }
+        if written.is_err() {
+            let _ = self.reclaim(&mut core);
             return;
         }
         // That a segment cannot be read or squeezed is no reason to keep records in RAM.

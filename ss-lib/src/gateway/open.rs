@@ -80,6 +80,7 @@ impl<D: Disk> Gateway<D> {
             age_due_ms: 0,
             retry_ms: 0,
             backoff_ms: 0,
+            failed_at_bytes: u64::MAX,
             reserve_bytes,
             flushes: 0,
             suspects: 0,
