@@ -5,9 +5,7 @@
 //! for others.
 #![cfg(not(feature = "shuttle"))]
 
-use proptest::{
-    test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
-};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use ss_tests::{
     gateway::{
         bench::{Bench, Happened},

@@ -92,6 +92,8 @@ impl Saboteur {
 }
 
 impl Engine for Saboteur {
+    type Fault = Fault;
+
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
         self.store.register(config)
     }

@@ -33,7 +33,7 @@ pub use open::footprint_bytes;
 pub use shutdown::{Progress, ShutdownReport};
 
 use crate::{
-    Kind, Loss, ReadError, ReconfigureError, Record, RegisterError, Sensor, SensorConfig,
+    Kind, Levels, Loss, ReadError, ReconfigureError, Record, RegisterError, Sensor, SensorConfig,
     SensorKey, SensorStats, UnknownSensor,
     disk::{ClockChunk, Disk, FileName, Log, Position, RealDisk, Squeeze},
     ram::{Backing, Fault, LedgerStats, PoolStats, Shared, Store},
@@ -69,8 +69,8 @@ struct Inner<D: Disk> {
     recovery: Recovery,
     /// Wakes the manager before its time.
     bell: Bell,
-    /// Records that adds found no room for, since the last tick: the manager hurries.
-    is_starved: AtomicBool,
+    /// An add has woken the manager since it looked last.
+    is_rung: AtomicBool,
     /// Somebody ticks while an add waits.
     has_manager: AtomicBool,
     durable_lag_ms: AtomicU64,
@@ -106,6 +106,8 @@ struct Core<D: Disk> {
     /// After a failure nothing is written until then.
     retry_ms: u64,
     backoff_ms: u64,
+    /// Damaged pages that had been met when the squeeze began.
+    squeeze_damaged: u64,
     /// Bytes that had been written when the last write failed.
     failed_at_bytes: u64,
     reserve_bytes: u64,
@@ -130,21 +132,6 @@ struct Places {
     /// The end of the batch that was handed out last, and the number it ends at.
     batch_end: Position,
     batch_end_seq: u64,
-}
-
-/// How far a sensor's records have come, as numbers after the last one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Levels {
-    /// Added: in RAM at least.
-    pub added_seq: u64,
-    /// The kernel has them: they survive `kill -9`.
-    pub written_seq: u64,
-    /// Synced: they survive a power cut.
-    pub durable_seq: u64,
-    /// Answered for good, or gone: the oldest number that is still held.
-    pub acked_seq: u64,
-    /// The same as a power cut would leave it: records below never come back.
-    pub acked_durable_seq: u64,
 }
 
 /// The disk tier's figures.
@@ -322,7 +309,8 @@ impl<D: Disk> Gateway<D> {
                 let head = tier.head_now(chain, env.slots(), owner);
                 Levels {
                     added_seq: chain.next_seq(),
-                    written_seq: tier.written.max(head),
+                    // An answer that the log was not told of is as good as none after a kill.
+                    written_seq: tier.written.max(tier.saved_head),
                     durable_seq: tier.durable.max(tier.durable_head),
                     acked_seq: head,
                     acked_durable_seq: tier.durable_head,

@@ -45,7 +45,7 @@ pub use error::{
     UnknownSensor,
 };
 pub use record::{BatchToken, ClockKind, DropCause, Kind, Loss, Record, Timestamp};
-pub use sensor::{Sensor, SensorConfig, SensorKey, SensorStats};
+pub use sensor::{Levels, Sensor, SensorConfig, SensorKey, SensorStats};
 
 /// The README's examples are tests.
 #[cfg(all(doctest, feature = "std", feature = "critical-section"))]

@@ -135,3 +135,19 @@ impl core::ops::AddAssign for SensorStats {
         add(&mut self.dropped_disk_max, other.dropped_disk_max);
     }
 }
+
+/// How far a sensor's records have come in a store with a disk, as numbers of records: each is the end
+/// (exclusive) of what has come so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Levels {
+    /// Added: in RAM at least. The number that the next record gets.
+    pub added_seq: u64,
+    /// The kernel has them: they survive `kill -9`.
+    pub written_seq: u64,
+    /// Synced: they survive a power cut.
+    pub durable_seq: u64,
+    /// Answered for good, or gone: the oldest number that is still held.
+    pub acked_seq: u64,
+    /// The same as a power cut would leave it: records below never come back.
+    pub acked_durable_seq: u64,
+}

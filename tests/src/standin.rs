@@ -211,6 +211,8 @@ impl Standin {
 }
 
 impl Engine for Standin {
+    type Fault = Fault;
+
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
         if let Some(sensor) = Engine::find(self, config.key) {
             return Ok(sensor);

@@ -42,6 +42,8 @@ pub(crate) struct Log<D: Disk> {
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,
     gate: Arc<SyncGate>,
+    /// Pages of the open segment that searches for one sensor's records have read.
+    pub(super) pages_searched: u64,
     pub(crate) now_ms: u64,
     pub(crate) counts: LogCounts,
 }
@@ -122,6 +124,7 @@ impl<D: Disk> Log<D> {
             durable_lsn: next.1,
             is_dirty: false,
             gate: Arc::default(),
+            pages_searched: 0,
             now_ms: 0,
             counts: LogCounts::default(),
         }
@@ -150,8 +153,15 @@ impl<D: Disk> Log<D> {
             })
     }
 
+    /// Whether the open segment should be sealed before it is full: so much is looked for in it that an
+    /// index pays for itself. Not while it is small, because each segment begins with a checkpoint.
+    pub(crate) fn wants_index(&self) -> bool {
+        let pages = self.open_data_pages();
+        pages >= self.superblock.segment_pages / 4 && self.pages_searched > 4 * u64::from(pages)
+    }
+
     /// Pages of the open segment behind its checkpoint.
-    pub(crate) fn open_data_pages(&self) -> u32 {
+    fn open_data_pages(&self) -> u32 {
         match self.segments.last() {
             Some(open) if self.open.is_some() => open.pages - open.data_page,
             _ => 0,
@@ -191,6 +201,7 @@ impl<D: Disk> Log<D> {
         self.fences.clear();
         // This file was never synced, whatever became of one with its name.
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.pages_searched = 0;
         self.begin_appending();
         let head = Head {
             store_id: self.superblock.store_id,

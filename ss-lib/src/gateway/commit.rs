@@ -1,6 +1,6 @@
 //! Commits: cursors, losses and clocks into the log, and the sync that makes everything durable.
 
-use super::{Core, Durability, Gateway};
+use super::{Core, Durability, Gateway, HealthCause};
 use crate::{
     Sensor, SensorKey,
     disk::{Control, Disk, DiskError, SensorChunk, pack_key},
@@ -94,6 +94,12 @@ impl<D: Disk> Gateway<D> {
 
     fn try_save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         let mut is_begun = false;
+        // A loss goes before the cursor that passes it: a gap that the ledger does not name must not be
+        // seen. The counts that it is part of follow with it.
+        self.for_losses(false, |sensor, chunk| {
+            self.ram.with_tenant(sensor, |_, tier, _| tier.set_dirty(true));
+            self.put_saved(core, &mut is_begun, &Control::Loss(chunk))
+        })?;
         for sensor in self.sensors() {
             // What begins a segment makes durable what counts as saved by then.
             if !is_begun && self.is_sensor_due(sensor) {
@@ -104,7 +110,6 @@ impl<D: Disk> Gateway<D> {
                 self.put_saved(core, &mut is_begun, &Control::Sensor(chunk))?;
             }
         }
-        self.for_losses(false, |chunk| self.put_saved(core, &mut is_begun, &Control::Loss(chunk)))?;
         if core.is_clock_dirty {
             for index in 0..core.clocks.len() {
                 let clock = core.clocks[index];
@@ -187,6 +192,9 @@ impl<D: Disk> Gateway<D> {
                     tier.durable = tier.written;
                 }
             });
+        }
+        if core.suspects == 0 && self.inner.health.get().has(HealthCause::SyncFailed) {
+            self.inner.health.set(HealthCause::SyncFailed, self.is_in_doubt());
         }
     }
 

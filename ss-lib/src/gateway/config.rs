@@ -89,7 +89,7 @@ impl GatewayConfig {
     }
 
     /// The settings that no store can have, by name.
-    pub(super) fn check(&self) -> Result<(), OpenError> {
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
         let pages = self.segment_pages();
         if !(SEGMENT_PAGES_MIN..=SEGMENT_PAGES_MAX).contains(&pages) {
             return Err(OpenError::Setting("a segment has 64 KiB to 1 GiB: change segment_bytes"));

@@ -80,6 +80,7 @@ impl<D: Disk> Gateway<D> {
             age_due_ms: 0,
             retry_ms: 0,
             backoff_ms: 0,
+            squeeze_damaged: 0,
             failed_at_bytes: u64::MAX,
             reserve_bytes,
             flushes: 0,
@@ -98,7 +99,7 @@ impl<D: Disk> Gateway<D> {
             epoch,
             recovery,
             bell: Bell::default(),
-            is_starved: AtomicBool::new(false),
+            is_rung: AtomicBool::new(false),
             has_manager: AtomicBool::new(false),
             durable_lag_ms: AtomicU64::new(0),
         };

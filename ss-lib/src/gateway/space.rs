@@ -3,7 +3,7 @@
 
 use super::{Core, Gateway, HealthCause};
 use crate::{
-    Loss,
+    Loss, Sensor,
     disk::{Control, Disk, DiskError, LossChunk, Operation, PAGE_BYTES, SECTOR_BYTES, pack_key},
     ram::Env,
 };
@@ -53,7 +53,7 @@ impl<D: Disk> Gateway<D> {
                 sensors += 1;
             }
         }
-        self.for_losses(true, |chunk| core.log.put_control(&Control::Loss(chunk)))?;
+        self.for_losses(true, |_, chunk| core.log.put_control(&Control::Loss(chunk)))?;
         for index in 0..core.clocks.len() {
             let clock = core.clocks[index];
             core.log.put_control(&Control::Clock(clock))?;
@@ -66,7 +66,7 @@ impl<D: Disk> Gateway<D> {
     pub(super) fn for_losses(
         &self,
         all: bool,
-        mut f: impl FnMut(LossChunk) -> Result<(), DiskError>,
+        mut f: impl FnMut(Sensor, LossChunk) -> Result<(), DiskError>,
     ) -> Result<(), DiskError> {
         let mut at = 0;
         let mut batch = [Loss::NONE; 32];
@@ -80,13 +80,14 @@ impl<D: Disk> Gateway<D> {
             });
             for loss in &batch[..count] {
                 let Ok(config) = self.ram.sensor_config(loss.sensor) else { continue };
-                f(LossChunk {
+                let chunk = LossChunk {
                     key: pack_key(config.key),
                     first_seq: loss.first_seq,
                     at_ms: loss.at_ms,
                     count: loss.count,
                     cause: loss.cause,
-                })?;
+                };
+                f(loss.sensor, chunk)?;
             }
             if count < batch.len() {
                 break;
@@ -103,8 +104,8 @@ impl<D: Disk> Gateway<D> {
     pub(super) fn mark_all_unsaved(&self) {
         for sensor in self.sensors() {
             self.ram.with_tenant(sensor, |_, tier, _| {
-                tier.set_dirty(tier.is_known());
                 tier.saved_head = tier.durable_head;
+                tier.set_dirty(tier.is_known());
             });
         }
         self.ram.with_ledger(|mut ledger| ledger.mark_all_unsaved());

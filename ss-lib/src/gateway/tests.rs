@@ -155,6 +155,73 @@ fn a_kill_loses_nothing_that_was_written() {
     }
 }
 
+/// An answer to what was in RAM only is written when there is something else to write: until then a kill
+/// takes the numbers back.
+#[test]
+fn what_was_answered_in_ram_only_is_not_called_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(1)).unwrap();
+    let sensors_before = sensors(&mut gateway, 1);
+    for n in 0..10 {
+        add(&mut gateway, &sensors_before, n);
+    }
+    gateway.sync().unwrap();
+    for n in 10..15 {
+        add(&mut gateway, &sensors_before, n);
+    }
+    assert_eq!(drain_all(&mut gateway, &sensors_before, 100)[&sensors_before[0]].len(), 15);
+    gateway.tick(1_000);
+    let levels = gateway.levels(sensors_before[0]).unwrap();
+    drop(gateway);
+    let mut gateway = Gateway::open_dir(dir.path(), &small(1)).unwrap();
+    let sensors = sensors(&mut gateway, 1);
+    let after = gateway.levels(sensors[0]).unwrap();
+    assert!(after.added_seq >= levels.written_seq, "{after:?} follows {levels:?}");
+    assert!(after.acked_seq >= levels.acked_durable_seq, "{after:?} follows {levels:?}");
+
+    for n in after.added_seq..after.added_seq + 5 {
+        add(&mut gateway, &sensors, n);
+    }
+    drain_all(&mut gateway, &sensors, 100);
+    for second in 0..100 {
+        gateway.tick(2_000 + second * 1_000);
+    }
+    let levels = gateway.levels(sensors[0]).unwrap();
+    drop(gateway);
+    let gateway = Gateway::open_dir(dir.path(), &small(1)).unwrap();
+    let after = gateway.levels(sensors[0]).unwrap();
+    assert!(after.added_seq >= levels.written_seq, "{after:?} follows {levels:?}");
+}
+
+/// The ledger and the counts of a sensor reach the log together, also when nothing of the sensor's
+/// records did.
+#[test]
+fn a_rejection_that_survives_a_kill_is_counted_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(2)).unwrap();
+    let handles = sensors(&mut gateway, 2);
+    for n in 0..10 {
+        add(&mut gateway, &handles, n);
+    }
+    gateway.sync().unwrap();
+    drain_all(&mut gateway, &handles, 100);
+    gateway.tick(0);
+    gateway.tick(1_000);
+    for n in 10..17 {
+        add(&mut gateway, &handles, n);
+    }
+    let token = gateway.consume(handles[0], &mut [Record::default(); 7]).unwrap().unwrap();
+    gateway.reject(token).unwrap();
+    for second in 2..4 {
+        gateway.tick(second * 1_000);
+    }
+    drop(gateway);
+    let mut gateway = Gateway::open_dir(dir.path(), &small(2)).unwrap();
+    let handles = sensors(&mut gateway, 2);
+    let stats = gateway.stats(handles[0]).unwrap();
+    assert_eq!((gateway.ledger().records, stats.rejected, stats.added), (7, 7, 17), "{stats:?}");
+}
+
 #[test]
 fn an_orderly_end_keeps_everything() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,8 +2,8 @@
 
 use super::Restart;
 use crate::{
-    AppendError, BatchToken, ConsumeError, Loss, Record, RegisterError, Sensor, SensorConfig,
-    SensorKey, SensorStats, StaleBatch, Timestamp,
+    AppendError, BatchToken, ConsumeError, Levels, Loss, Record, RegisterError, Sensor,
+    SensorConfig, SensorKey, SensorStats, StaleBatch, Timestamp,
     ram::{Backing, Fault, LedgerStats, PoolStats, Store},
 };
 
@@ -16,22 +16,6 @@ pub enum Answer {
     Nack,
     /// Never.
     Reject,
-}
-
-/// How far a sensor's records have come, as numbers of records: each is the end (exclusive) of what
-/// has come so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Levels {
-    /// In RAM at least: the number that the next record gets.
-    pub added_seq: u64,
-    /// What survives a kill: the kernel has it.
-    pub written_seq: u64,
-    /// What survives a power cut.
-    pub durable_seq: u64,
-    /// Answered for good or dropped: nothing before it is held.
-    pub acked_seq: u64,
-    /// The same after a power cut: nothing before it ever comes again.
-    pub acked_durable_seq: u64,
 }
 
 /// What a store has on its disk.
@@ -90,6 +74,9 @@ impl core::error::Error for RestartError {}
 /// A store as a scenario uses it. See [`Store`] for what each method does. What only a store with a
 /// disk has is left out by the others.
 pub trait Engine {
+    /// What [`check`](Self::check) can find wrong.
+    type Fault: core::fmt::Display;
+
     /// Registers a sensor.
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError>;
     /// Adds a time-series reading.
@@ -125,7 +112,7 @@ pub trait Engine {
     /// How the pool is used.
     fn pool(&self) -> PoolStats;
     /// Walks everything.
-    fn check(&mut self) -> Result<(), Fault>;
+    fn check(&mut self) -> Result<(), Self::Fault>;
 
     /// The sensor of this name, if the store knows it. Asked for sensors that left the configuration.
     fn find(&self, _: SensorKey) -> Option<Sensor> {
@@ -148,6 +135,8 @@ pub trait Engine {
 }
 
 impl<B: Backing> Engine for Store<B> {
+    type Fault = Fault;
+
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
         Store::register(self, config)
     }

@@ -14,8 +14,6 @@ mod sensors;
 mod shape;
 
 #[cfg(feature = "scenario")]
-pub mod disk_config;
-#[cfg(feature = "scenario")]
 pub mod expect;
 #[cfg(feature = "scenario")]
 pub mod oracle;
@@ -24,12 +22,13 @@ pub mod run;
 #[cfg(feature = "scenario")]
 pub mod text;
 
+pub use crate::Levels;
 pub use description::{
     ClockStep, DURATION_MS_MAX, Description, DiskLimit, Group, Outage, PPM, Pressure, Restart,
     SENSORS_MAX, Shape, Stop, Uploader,
 };
 pub use driver::{Driver, DriverMemory, Summary};
-pub use engine::{Answer, DiskUse, Engine, Levels, RestartError, Restarted};
+pub use engine::{Answer, DiskUse, Engine, RestartError, Restarted};
 pub use observer::{Given, Observer, Op, Unobserved};
 pub use replies::Reply;
 pub use sensors::SensorRun;

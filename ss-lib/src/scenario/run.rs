@@ -94,8 +94,10 @@ pub fn run_at(
     place: &Place,
     watch: &mut impl Watch,
 ) -> Result<Outcome, RunError> {
+    if let Some(config) = &scenario.disk {
+        return linux::run(scenario, config, place, watch);
+    }
     match scenario.profile {
-        Profile::Linux => linux::run(scenario, place, watch),
         Profile::Stm32 => {
             let mut store = Box::new(Stm32Store::open(scenario.store_config()));
             let size = StoreSize {
@@ -104,7 +106,7 @@ pub fn run_at(
             };
             run_in(scenario, &mut *store, size, watch)
         }
-        Profile::LinuxRam => {
+        Profile::LinuxRam | Profile::Linux => {
             let config = SharedConfig {
                 geometry: scenario.geometry,
                 sensors_max: scenario.sensors(),
@@ -136,14 +138,14 @@ pub fn run_in<E: Engine>(
     size: StoreSize,
     watch: &mut impl Watch,
 ) -> Result<Outcome, RunError> {
-    judge(scenario, engine, size, true, watch)
+    judge(scenario, engine, |_| size, true, watch)
 }
 
 /// The same. Without `drains`, what is left at the end stays in the store.
 fn judge<E: Engine>(
     scenario: &Scenario,
     engine: &mut E,
-    size: StoreSize,
+    size: impl Fn(&E) -> StoreSize,
     drains: bool,
     watch: &mut impl Watch,
 ) -> Result<Outcome, RunError> {
@@ -181,7 +183,7 @@ fn judge<E: Engine>(
         return Err(RunError::Restart(error));
     }
     let Watched { mut oracle, is_cancelled, recoveries, .. } = observer;
-    let ram = ram_figures(engine.pool(), size);
+    let ram = ram_figures(engine.pool(), size(engine));
     let mut figures = figures(scenario, engine, &runs, &summary, &oracle, ram);
     figures.disk = engine.disk().map(|used| DiskFigures {
         used,

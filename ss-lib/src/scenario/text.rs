@@ -12,10 +12,11 @@ pub use units::duration_ms;
 
 use super::{
     ClockStep, Description, DiskLimit, Group, Outage, Pressure, Restart, Uploader,
-    disk_config::DiskConfig, expect::Expectation,
+    expect::Expectation,
 };
 use crate::{
     Timestamp,
+    gateway::GatewayConfig,
     ram::{Config, FullPolicy, Geometry},
 };
 use document::Document;
@@ -41,7 +42,7 @@ pub struct Scenario {
     /// Entries of the loss ledger.
     pub losses_max: u32,
     /// The disk, if the profile has one.
-    pub disk: Option<DiskConfig>,
+    pub disk: Option<GatewayConfig>,
     policy: FullPolicy,
     first_epoch: u32,
     seed: u64,

@@ -2,7 +2,7 @@
 //! readings that left it so lately that a kill may bring them back.
 
 use crate::model::Reading;
-use ss_lib::{BatchToken, DropCause, Kind, Sensor, SensorKey, SensorStats, gateway::Levels};
+use ss_lib::{BatchToken, DropCause, Kind, Levels, Sensor, SensorKey, SensorStats};
 use std::{collections::VecDeque, ops::Range};
 
 /// A reading, and the opening in which it was added.
@@ -125,7 +125,12 @@ impl SensorModel {
         assert!(start >= self.pending, "{:?}: pending records were dropped", self.key);
         assert!(end <= self.held.len(), "{:?}: {first_seq}+{count} is not held", self.key);
         for (place, seq) in (start..end).zip(first_seq..) {
-            assert_eq!(self.held[place].seq(), seq, "{:?}: what was dropped was not held", self.key);
+            assert_eq!(
+                self.held[place].seq(),
+                seq,
+                "{:?}: what was dropped was not held",
+                self.key
+            );
         }
         self.gone.extend(self.held.drain(start..end));
         let counter = match cause {

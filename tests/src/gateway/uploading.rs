@@ -82,7 +82,13 @@ impl<H: Home> Bench<H> {
         }
     }
 
-    pub(super) fn drain(&mut self, batch: usize, room: usize, batches: usize, reply: Option<Reply>) {
+    pub(super) fn drain(
+        &mut self,
+        batch: usize,
+        room: usize,
+        batches: usize,
+        reply: Option<Reply>,
+    ) {
         let mut out = vec![Record::default(); room];
         let Some(none) = self.tokens.first().copied().or_else(|| self.any_token()) else { return };
         let mut tokens = vec![none; batches];

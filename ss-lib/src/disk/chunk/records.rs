@@ -294,6 +294,29 @@ pub(super) fn decode(body: Body<'_>, info: PageInfo) -> Option<RecordsChunk<'_>>
     is_sound.then_some(RecordsChunk { header, count, runs, run_count, payload })
 }
 
+/// The records' numbers alone, as [`decode`] would give them.
+#[inline]
+pub(super) fn extent(body: &Body<'_>) -> Option<super::Extent> {
+    let (tag, key, mut fields) = (body.tag, body.key, Decoder::new(body.fields.rest()));
+    let form = tag >> FORM_SHIFT & 3;
+    let ext = if tag & TYPE_MASK == kind::RECORDS_EXT { fields.varint()? } else { 0 };
+    let first_seq = fields.varint()?;
+    let count = fields.varint()?;
+    let mut skip = 0;
+    if ext & EXT_SKIP != 0 {
+        fields.signed()?;
+        if form == Form::Grid.code() {
+            fields.varint()?;
+        }
+        skip = fields.varint()?;
+    }
+    let end_seq = first_seq.checked_add(count)?;
+    let is_sound = count >= 1 && skip <= first_seq && key >> 40 == 0 && form <= Form::Event.code();
+    let kind =
+        if form == Form::Event.code() { crate::Kind::Event } else { crate::Kind::TimeSeries };
+    is_sound.then_some(super::Extent { key, first_seq, end_seq, skip, kind })
+}
+
 impl<'a> RecordsChunk<'a> {
     /// The number after its last record's.
     pub(crate) fn end_seq(&self) -> u64 {

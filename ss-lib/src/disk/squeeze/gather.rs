@@ -58,14 +58,14 @@ impl Group {
                 Ok(view) => view,
                 Err(ReadFault::Disk(error)) => return Err(error),
                 // Its records are gone; the gap is found when they are read.
-                Err(ReadFault::Page(_)) => continue,
-            };
-            for chunk in view.chunks() {
-                let Ok(Chunk::Records(chunk)) = chunk else { continue };
-                let key = chunk.header.key;
-                if key < self.from.key || key >= self.limit {
+                Err(ReadFault::Page(_)) => {
+                    log.counts.damaged_pages += 1;
                     continue;
                 }
+            };
+            let mut chunks = view.chunks();
+            while let Ok(Some(chunk)) = chunks.next_records_in(self.from.key..self.limit) {
+                let key = chunk.header.key;
                 if head.0 != key {
                     let done = if key == self.from.key { self.from.seq } else { 0 };
                     head = (key, head_of(key).max(done));

@@ -12,10 +12,11 @@ use super::{
     units::{Bytes, Chance, Millis, SectorSize},
 };
 use crate::{
+    gateway::WhenFull,
     ram::{
         BATCH_RECORDS_MAX, FullPolicy, Geometry, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS,
     },
-    scenario::{DURATION_MS_MAX, PPM, Uploader, disk_config::WhenFull},
+    scenario::{DURATION_MS_MAX, PPM, Uploader},
 };
 use core::ops::Range;
 use disk::{disk, disk_limits, restarts};
@@ -46,7 +47,7 @@ pub(super) fn scenario(
     let mut groups = groups(document, source)?;
     let sensors: u32 = groups.iter().map(|group| group.count).sum();
     let (geometry, losses_max) = store(&document.store, profile, sensors, document, source)?;
-    let disk = disk(document, profile, source)?;
+    let disk = disk(document, profile, (sensors, losses_max), source)?;
     let restarts = restarts(document, duration_ms, &mut groups, source)?;
     let uploader = match &document.uploader {
         Some(table) => Some(uploader(table, source)?),
@@ -61,11 +62,11 @@ pub(super) fn scenario(
         losses_max,
         policy: match (disk, document.store.policy.as_ref().map(|policy| *policy.get_ref())) {
             // Who waits for a disk in vain is refused.
-            (Some(disk), _) if disk.when_full != WhenFull::RecycleOldest => FullPolicy::RefuseNew,
+            (Some(disk), _) if disk.full != WhenFull::RecycleOldest => FullPolicy::RefuseNew,
             (_, Some(Policy::RefuseNew)) => FullPolicy::RefuseNew,
             _ => FullPolicy::RecycleOldest,
         },
-        first_epoch: disk.map_or(1, |disk| disk.first_epoch),
+        first_epoch: disk.map_or(1, |disk| disk.origin.epoch),
         disk,
         seed: overrides.seed.unwrap_or(document.seed),
         duration_ms,

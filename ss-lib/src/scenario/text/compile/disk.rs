@@ -7,28 +7,16 @@ use super::{
         error::Source,
         units::{Bytes, DurabilitySpec, Millis, Number, SectorSize},
     },
-    POOL_BYTES, geometry, millis_u32,
+    geometry, millis_u32,
     timeline::{repeats, within},
 };
-use crate::scenario::{
-    DiskLimit, Group, Restart, Stop,
-    disk_config::{DiskConfig, Durability, WhenFull},
+use crate::{
+    disk::Origin,
+    gateway::{Durability, GatewayConfig, WhenFull},
+    scenario::{DiskLimit, Group, Restart, Stop},
 };
 use core::ops::Range;
 use toml::Spanned;
-
-/// What holds without another word: the gateway's own defaults.
-const WAIT_MS: u32 = 1_000;
-const COMMIT_MS: u32 = 1_000;
-const SPILL_AFTER_MS: u64 = 60_000;
-const QUOTA_BYTES: u64 = 256 << 20;
-const DISK_MAX_BYTES: u64 = 8 << 30;
-const SEGMENT_BYTES: u64 = 16 << 20;
-const RESERVE_BYTES: u64 = 256 << 10;
-
-/// A disk smaller than this cannot hold a store, nor can a segment.
-const DISK_MAX_BYTES_MIN: u64 = 1 << 20;
-const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 
 fn span_of<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
     value.map(Spanned::span)
@@ -69,29 +57,31 @@ fn refuse(document: &Document, profile: Profile, source: &Source<'_>) -> Result<
     }
 }
 
+/// The gateway of the `linux` profile, for so many sensors and entries of the loss ledger. What the
+/// file leaves out is the gateway's own default.
 pub(super) fn disk(
     document: &Document,
     profile: Profile,
+    (sensors_max, losses_max): (u32, u32),
     source: &Source<'_>,
-) -> Result<Option<DiskConfig>, ScenarioError> {
+) -> Result<Option<GatewayConfig>, ScenarioError> {
     if profile != Profile::Linux {
         return refuse(document, profile, source).map(|()| None);
     }
     let table = &document.store;
+    let default = GatewayConfig::new(sensors_max);
     let bytes = |value: &Option<Spanned<Bytes>>, default: u64| {
         value.as_ref().map_or(default, |bytes| bytes.get_ref().0)
     };
-    let number = |value: &Option<Spanned<Number>>| value.as_ref().map(|it| it.get_ref().0);
-    let disk_max_bytes =
-        at_least(table.disk_max.as_ref(), "disk_max", DISK_MAX_BYTES_MIN, DISK_MAX_BYTES, source)?;
-    let segment_bytes =
-        at_least(table.segment.as_ref(), "a segment", SEGMENT_BYTES_MIN, SEGMENT_BYTES, source)?;
-    let first_epoch = number(&table.first_epoch).unwrap_or(1);
-    let first_epoch = u32::try_from(first_epoch).map_err(|_| {
-        let text = format!("a first epoch {first_epoch}, possible are 0 to {}", u32::MAX);
-        source.error(span_of(table.first_epoch.as_ref()), text)
-    })?;
-    Ok(Some(DiskConfig {
+    let config = GatewayConfig {
+        pool_bytes: bytes(&table.pool, default.pool_bytes),
+        sector_bytes: match table.sector.as_ref().map(Spanned::get_ref) {
+            // The geometry has been judged by now, so this fits.
+            Some(SectorSize::Bytes(bytes)) => u32::try_from(*bytes).ok(),
+            _ => None,
+        },
+        losses_max,
+        full: when_full(table, default.full, source)?,
         durability: match table.durability.as_ref().map(Spanned::get_ref) {
             Some(DurabilitySpec::Interval(Millis(ms))) => {
                 let span = span_of(table.durability.as_ref()).unwrap_or_default();
@@ -100,43 +90,52 @@ pub(super) fn disk(
             }
             Some(DurabilitySpec::EverySpill) => Durability::EverySpill,
             Some(DurabilitySpec::Os) => Durability::Os,
-            None => Durability::Interval { ms: COMMIT_MS },
+            None => default.durability,
         },
-        when_full: when_full(table, source)?,
-        spill_after_ms: table.spill_after.as_ref().map_or(SPILL_AFTER_MS, |it| it.get_ref().0),
-        quota_bytes: bytes(&table.quota, QUOTA_BYTES),
-        disk_max_bytes,
-        segment_bytes,
-        reserve_bytes: bytes(&table.reserve, RESERVE_BYTES),
-        first_segment: number(&table.first_segment).unwrap_or(0),
-        first_lsn: number(&table.first_lsn).unwrap_or(0),
-        first_epoch,
-        pool_bytes: bytes(&table.pool, POOL_BYTES),
-        sector_bytes: match table.sector.as_ref().map(Spanned::get_ref) {
-            // The geometry has been judged by now, so this fits.
-            Some(SectorSize::Bytes(bytes)) => u32::try_from(*bytes).ok(),
-            _ => None,
+        spill_after_ms: table
+            .spill_after
+            .as_ref()
+            .map_or(default.spill_after_ms, |it| it.get_ref().0),
+        quota_bytes: bytes(&table.quota, default.quota_bytes),
+        disk_max_bytes: bytes(&table.disk_max, default.disk_max_bytes),
+        segment_bytes: bytes(&table.segment, default.segment_bytes),
+        reserve_bytes: bytes(&table.reserve, default.reserve_bytes),
+        origin: Origin {
+            segment: first(table.first_segment.as_ref(), "segment", u64::MAX, source)?,
+            lsn: first(table.first_lsn.as_ref(), "log number", u64::MAX, source)?,
+            epoch: first(table.first_epoch.as_ref(), "epoch", u32::MAX.into(), source)? as u32,
+            ..default.origin
         },
-    }))
+        ..default
+    };
+    config.check().map_err(|error| {
+        let span = span_of(table.disk_max.as_ref()).or(span_of(table.segment.as_ref()));
+        source.error(span, error.to_string())
+    })?;
+    Ok(Some(config))
 }
 
-fn at_least(
-    value: Option<&Spanned<Bytes>>,
+/// The first number of a kind, which counts from 1.
+fn first(
+    value: Option<&Spanned<Number>>,
     what: &str,
-    least: u64,
-    default: u64,
+    most: u64,
     source: &Source<'_>,
 ) -> Result<u64, ScenarioError> {
-    let Some(value) = value else { return Ok(default) };
-    let Bytes(bytes) = *value.get_ref();
-    if bytes < least {
-        let text = format!("{what} of {bytes} B, possible are {least} B and more");
+    let Some(value) = value else { return Ok(1) };
+    let Number(number) = *value.get_ref();
+    if !(1..=most).contains(&number) {
+        let text = format!("a first {what} {number}, possible are 1 to {most}");
         return Err(source.error(Some(value.span()), text));
     }
-    Ok(bytes)
+    Ok(number)
 }
 
-fn when_full(table: &StoreTable, source: &Source<'_>) -> Result<WhenFull, ScenarioError> {
+fn when_full(
+    table: &StoreTable,
+    default: WhenFull,
+    source: &Source<'_>,
+) -> Result<WhenFull, ScenarioError> {
     let policy = table.policy.as_ref().map(|policy| *policy.get_ref());
     let waits = matches!(policy, None | Some(Policy::Wait));
     if let Some(wait) = table.wait.as_ref().filter(|_| !waits) {
@@ -146,11 +145,9 @@ fn when_full(table: &StoreTable, source: &Source<'_>) -> Result<WhenFull, Scenar
     Ok(match policy {
         Some(Policy::RecycleOldest) => WhenFull::RecycleOldest,
         Some(Policy::RefuseNew) => WhenFull::Refuse,
-        Some(Policy::Wait) | None => WhenFull::Wait {
-            ms: match &table.wait {
-                Some(wait) => millis_u32(wait, "the wait", 0, source)?,
-                None => WAIT_MS,
-            },
+        Some(Policy::Wait) | None => match &table.wait {
+            Some(wait) => WhenFull::Wait { ms: millis_u32(wait, "the wait", 0, source)? },
+            None => default,
         },
     })
 }

@@ -1,0 +1,213 @@
+//! The gateway as a scenario uses it: stopped, opened again, and counted over all its openings.
+
+use super::{
+    super::StoreSize,
+    disk::{Meter, MeteredDisk},
+};
+use crate::{
+    AppendError, BatchToken, ConsumeError, Levels, Loss, Record, RegisterError, Sensor,
+    SensorConfig, SensorKey, SensorStats, StaleBatch, Timestamp,
+    gateway::{Gateway, GatewayConfig, GatewayFault, OpenError, footprint_bytes},
+    ram::{LedgerStats, PoolStats},
+    scenario::{Answer, DiskUse, Engine, Restart, RestartError, Restarted, Stop},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// A gateway that the scenario itself drives: its ticks are the driver's.
+pub(super) struct LinuxStore {
+    /// `None` only between two openings, and for ever after one that failed.
+    gateway: Option<Gateway<MeteredDisk>>,
+    config: GatewayConfig,
+    directory: PathBuf,
+    meter: Arc<Meter>,
+    /// Sectors written in the openings before.
+    sectors_before: u64,
+    /// Why the store is not open again.
+    pub(super) open_error: Option<OpenError>,
+    /// How long each opening after a stop took, in ns.
+    pub(super) recoveries_ns: Vec<u64>,
+}
+
+impl LinuxStore {
+    /// Opens the store for the first time.
+    pub(super) fn open(directory: PathBuf, config: GatewayConfig) -> Result<Self, OpenError> {
+        let mut store = Self {
+            gateway: None,
+            config,
+            directory,
+            meter: Arc::default(),
+            sectors_before: 0,
+            open_error: None,
+            recoveries_ns: Vec::new(),
+        };
+        store.reopen()?;
+        Ok(store)
+    }
+
+    fn reopen(&mut self) -> Result<(), OpenError> {
+        let disk = MeteredDisk::open(&self.directory, Arc::clone(&self.meter))?;
+        self.gateway = Some(Gateway::open(disk, &self.config)?);
+        Ok(())
+    }
+
+    /// What the store costs, in its present opening.
+    pub(super) fn size(&self) -> StoreSize {
+        let pool = self.gateway().pool();
+        let sector_bytes = self.config.pool_bytes / u64::from(pool.sectors_total.max(1));
+        StoreSize {
+            bytes_total: footprint_bytes(&self.config).unwrap_or(0),
+            // A power of two, and the pool is cut into as many as fit.
+            sector_bytes: 1 << sector_bytes.max(1).ilog2(),
+        }
+    }
+
+    /// Shuts the store down in order, with what it holds.
+    pub(super) fn shut_down(mut self) -> Result<(), String> {
+        let report = self.gateway_mut().shut_down(None, &mut |_| {});
+        match report.error {
+            Some(error) => Err(format!("{} records were left unwritten: {error}", report.left)),
+            None => Ok(()),
+        }
+    }
+
+    fn gateway(&self) -> &Gateway<MeteredDisk> {
+        self.gateway.as_ref().expect("a run ends with an opening that failed")
+    }
+
+    fn gateway_mut(&mut self) -> &mut Gateway<MeteredDisk> {
+        self.gateway.as_mut().expect("a run ends with an opening that failed")
+    }
+}
+
+impl Engine for LinuxStore {
+    type Fault = GatewayFault;
+
+    fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
+        self.gateway_mut().register(config)
+    }
+
+    #[inline]
+    fn append(&mut self, sensor: Sensor, value: u32, at: Timestamp) -> Result<u64, AppendError> {
+        self.gateway_mut().append(sensor, value, at)
+    }
+
+    #[inline]
+    fn append_event(&mut self, sensor: Sensor, value: u32, ts_ms: u64) -> Result<u64, AppendError> {
+        self.gateway_mut().append_event(sensor, value, ts_ms)
+    }
+
+    fn peek_batch(&self, sensor: Sensor, out: &mut [Record]) -> usize {
+        self.gateway().peek_batch(sensor, out).unwrap_or(0)
+    }
+
+    fn consume(
+        &mut self,
+        sensor: Sensor,
+        out: &mut [Record],
+    ) -> Result<Option<BatchToken>, ConsumeError> {
+        self.gateway_mut().consume(sensor, out)
+    }
+
+    fn answer(&mut self, token: BatchToken, answer: Answer) -> Result<(), StaleBatch> {
+        let gateway = self.gateway_mut();
+        match answer {
+            Answer::Ack => gateway.ack(token),
+            Answer::Nack => gateway.nack(token),
+            Answer::Reject => gateway.reject(token),
+        }
+    }
+
+    fn stats(&self, sensor: Sensor) -> SensorStats {
+        self.gateway().stats(sensor).unwrap_or_default()
+    }
+
+    fn is_ready(&self, sensor: Sensor) -> bool {
+        self.gateway().is_ready(sensor).unwrap_or(false)
+    }
+
+    fn losses(&self, out: &mut [Loss]) -> usize {
+        self.gateway().losses(out)
+    }
+
+    fn last_loss(&self) -> Option<Loss> {
+        self.gateway().last_loss()
+    }
+
+    fn losses_recorded(&self) -> u64 {
+        self.gateway().losses_recorded()
+    }
+
+    fn ledger(&self) -> LedgerStats {
+        self.gateway().ledger()
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        self.gateway_mut().tick(now_ms);
+    }
+
+    fn limit_sectors(&mut self, sectors: u32) {
+        self.gateway_mut().limit_sectors(sectors);
+    }
+
+    fn pool(&self) -> PoolStats {
+        self.gateway().pool()
+    }
+
+    fn check(&mut self) -> Result<(), GatewayFault> {
+        self.gateway_mut().check()
+    }
+
+    fn find(&self, key: SensorKey) -> Option<Sensor> {
+        self.gateway().find(key)
+    }
+
+    fn levels(&self, sensor: Sensor) -> Option<Levels> {
+        self.gateway().levels(sensor).ok()
+    }
+
+    fn disk(&self) -> Option<DiskUse> {
+        let stats = self.gateway().disk();
+        let meter = &self.meter;
+        Some(DiskUse {
+            bytes: meter.bytes.load(Relaxed),
+            bytes_peak: meter.bytes_peak.load(Relaxed),
+            bytes_written: meter.bytes_written.load(Relaxed),
+            sectors: self.sectors_before + stats.sectors,
+            segments: stats.segments.into(),
+            fsyncs: meter.fsyncs.load(Relaxed),
+            records: stats.records,
+            reserve_bytes: stats.reserve_bytes,
+        })
+    }
+
+    fn limit_disk(&mut self, free_bytes: u64) {
+        self.meter.limit(free_bytes);
+    }
+
+    fn restart(&mut self, restart: &Restart) -> Result<Restarted, RestartError> {
+        let mut gateway = self.gateway.take().ok_or(RestartError::Open)?;
+        let left = match restart.stop {
+            Stop::Kill => 0,
+            Stop::ShutDown { deadline_ms } => {
+                let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
+                gateway.shut_down(deadline, &mut |_| {}).left
+            }
+        };
+        self.sectors_before += gateway.disk().sectors;
+        // What is in RAM only is gone with it.
+        drop(gateway);
+        self.config.pool_bytes = restart.pool_bytes.unwrap_or(self.config.pool_bytes);
+        self.config.quota_bytes = restart.quota_bytes.unwrap_or(self.config.quota_bytes);
+        let started = Instant::now();
+        self.reopen().map_err(|error| {
+            self.open_error = Some(error);
+            RestartError::Open
+        })?;
+        self.recoveries_ns.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        Ok(Restarted { epoch: self.gateway().epoch(), left })
+    }
+}
