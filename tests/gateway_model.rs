@@ -35,7 +35,7 @@ fn run_job(seed: u64, job: u64) -> Happened {
         cases: CASES_PER_JOB as u32,
         failure_persistence: None,
         max_shrink_iters: 2_000,
-        max_shrink_time: 30_000,
+        max_shrink_time: settings::number("SS_MODEL_SHRINK_MS", 30_000),
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &settings::seed(seed, job));

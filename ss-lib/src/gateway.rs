@@ -84,6 +84,7 @@ struct Bell {
 }
 
 /// What is behind the log's lock.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Core<D: Disk> {
     log: Log<D>,
     squeeze: Squeeze<D>,
@@ -106,6 +107,10 @@ struct Core<D: Disk> {
     /// After a failure nothing is written until then.
     retry_ms: u64,
     backoff_ms: u64,
+    /// Damaged pages that had been met when the squeeze began.
+    squeeze_damaged: u64,
+    /// Bytes that had been written when the last write failed.
+    failed_at_bytes: u64,
     reserve_bytes: u64,
     /// While the reserve is in use, when cursors are told to the log next.
     reserve_due_ms: u64,

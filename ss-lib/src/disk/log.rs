@@ -17,7 +17,10 @@ use super::{
     segment::{Segment, SegmentState, Segments},
     superblock::SUPERBLOCK_FILE,
 };
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// The log of one store.
 pub(crate) struct Log<D: Disk> {
@@ -38,6 +41,7 @@ pub(crate) struct Log<D: Disk> {
     pub(super) durable_lsn: u64,
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,
+    gate: Arc<SyncGate>,
     /// Pages of the open segment that searches for one sensor's records have read.
     pub(super) pages_searched: u64,
     pub(crate) now_ms: u64,
@@ -61,7 +65,12 @@ pub(crate) struct SyncTicket<F> {
     file: Arc<F>,
     segment: u64,
     lsn: u64,
+    gate: Arc<SyncGate>,
 }
+
+/// One sync at a time, and the segment of which one failed: the error is told to one caller only, and
+/// another's sync would go well.
+type SyncGate = Mutex<Option<u64>>;
 
 /// How a store is cut and where its numbers begin.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +98,7 @@ impl LogSizes {
             + Appender::footprint_bytes(SECTOR_PAGES)
             + (pages + self.arena_entries() * size_of::<u64>()) as u64
             + (self.segments_max * size_of::<Segment>()) as u64
+            + (size_of::<SyncGate>() + 2 * size_of::<usize>()) as u64
     }
 }
 
@@ -113,6 +123,7 @@ impl<D: Disk> Log<D> {
             next_lsn: next.1,
             durable_lsn: next.1,
             is_dirty: false,
+            gate: Arc::default(),
             pages_searched: 0,
             now_ms: 0,
             counts: LogCounts::default(),
@@ -188,6 +199,8 @@ impl<D: Disk> Log<D> {
         self.open = Some(file);
         self.segments.push(segment);
         self.fences.clear();
+        // This file was never synced, whatever became of one with its name.
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.pages_searched = 0;
         self.begin_appending();
         let head = Head {
@@ -356,8 +369,8 @@ impl<D: Disk> Log<D> {
         if !self.is_dirty {
             return None;
         }
-        self.is_dirty = false;
-        Some(SyncTicket { file: Arc::clone(file), segment: open.id, lsn: self.next_lsn })
+        let gate = Arc::clone(&self.gate);
+        Some(SyncTicket { file: Arc::clone(file), segment: open.id, lsn: self.next_lsn, gate })
     }
 
     /// What came of a sync. After a failed one the segment is suspect and closed.
@@ -370,6 +383,9 @@ impl<D: Disk> Log<D> {
         match result {
             Ok(()) => {
                 self.durable_lsn = self.durable_lsn.max(ticket.lsn);
+                if self.open_segment_id() == ticket.segment && self.next_lsn == ticket.lsn {
+                    self.is_dirty = false;
+                }
                 Ok(())
             }
             Err(error) => {
@@ -391,8 +407,13 @@ impl<D: Disk> Log<D> {
     /// Syncs at once, under the caller's lock: for what happens once a segment.
     pub(crate) fn sync_now(&mut self) -> Result<(), DiskError> {
         let Some(ticket) = self.sync_ticket() else { return Ok(()) };
-        let result = self.disk.sync(&ticket.file);
+        let result = ticket.sync(&*self.disk);
         self.synced(&ticket, result)
+    }
+
+    /// Segments whose sync failed.
+    pub(crate) fn suspects(&self) -> u32 {
+        self.segments.iter().filter(|segment| segment.state == SegmentState::Suspect).count() as u32
     }
 
     /// Removes a segment that nobody needs: the cursors that say so are durable.
@@ -433,8 +454,17 @@ impl<D: Disk> Log<D> {
 }
 
 impl<F> SyncTicket<F> {
-    pub(crate) fn file(&self) -> &F {
-        &self.file
+    /// Syncs. Of a segment whose sync failed before, also while this one waited, none is tried again.
+    pub(crate) fn sync<D: Disk<File = F>>(&self, disk: &D) -> io::Result<()> {
+        let mut failed = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if *failed == Some(self.segment) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let result = disk.sync(&self.file);
+        if result.is_err() {
+            *failed = Some(self.segment);
+        }
+        result
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commits: cursors, losses and clocks into the log, and the sync that makes everything durable.
 
-use super::{Core, Durability, Gateway};
+use super::{Core, Durability, Gateway, HealthCause};
 use crate::{
     Sensor, SensorKey,
     disk::{Control, Disk, DiskError, SensorChunk, pack_key},
@@ -47,6 +47,12 @@ pub(super) fn sensor_chunk(
     chunk
 }
 
+/// Whether the log should be told where the sensor is. Only records that the log has can come back from
+/// there.
+const fn is_save_due(tier: &Tier, head: u64) -> bool {
+    tier.is_dirty() || (head > tier.saved_head && tier.saved_head < tier.written)
+}
+
 impl<D: Disk> Gateway<D> {
     /// The sensor as the log should be told of it, if that is due or `always`; it counts as told.
     pub(super) fn save_sensor(
@@ -60,9 +66,7 @@ impl<D: Disk> Gateway<D> {
         self.ram.with_tenant(sensor, |chain, tier, env| {
             let slots = env.slots();
             let head = tier.head_now(chain, slots, owner);
-            // Only records that the log has can come back from there.
-            let has_moved = head > tier.saved_head && tier.saved_head < tier.written;
-            if !(always || has_moved || tier.is_dirty()) {
+            if !(always || is_save_due(tier, head)) {
                 return None;
             }
             let chunk = sensor_chunk(chain.key(), tier, Some((chain, slots, owner)));
@@ -126,6 +130,11 @@ impl<D: Disk> Gateway<D> {
             self.put_saved(core, &mut is_begun, &Control::Loss(chunk))
         })?;
         for sensor in self.sensors() {
+            // What begins a segment makes durable what counts as saved by then.
+            if !is_begun && self.is_sensor_due(sensor) {
+                self.begin_saving(core)?;
+                is_begun = true;
+            }
             if let Some(chunk) = self.save_sensor(core, sensor, false) {
                 self.put_saved(core, &mut is_begun, &Control::Sensor(chunk))?;
             }
@@ -148,15 +157,28 @@ impl<D: Disk> Gateway<D> {
     ) -> Result<(), DiskError> {
         if !*is_begun {
             *is_begun = true;
-            // A store that cannot begin another segment still tells the one it has.
-            if let Err(error) = self.ensure_segment(core)
-                && !core.log.is_open()
-            {
-                return Err(error);
-            }
-            core.log.begin_sector();
+            self.begin_saving(core)?;
         }
         core.log.put_control(chunk)
+    }
+
+    fn begin_saving(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        // A store that cannot begin another segment still tells the one it has.
+        if let Err(error) = self.ensure_segment(core)
+            && !core.log.is_open()
+        {
+            return Err(error);
+        }
+        core.log.begin_sector();
+        Ok(())
+    }
+
+    fn is_sensor_due(&self, sensor: Sensor) -> bool {
+        let owner = self.ram.owner(sensor);
+        let is_due = self.ram.with_tenant(sensor, |chain, tier, env| {
+            is_save_due(tier, tier.head_now(chain, env.slots(), owner))
+        });
+        is_due == Some(true)
     }
 
     /// Saves, and makes everything that was written durable. The lock is given up while the disk syncs.
@@ -171,7 +193,7 @@ impl<D: Disk> Gateway<D> {
         let Some(ticket) = core.log.sync_ticket() else { return (core, saved) };
         let flushes = core.flushes;
         drop(core);
-        let result = self.inner.disk.sync(ticket.file());
+        let result = ticket.sync(&*self.inner.disk);
         let mut core = self.core();
         let synced = core.log.synced(&ticket, result);
         if synced.is_ok() && flushes == core.flushes && saved.is_ok() {
@@ -199,6 +221,9 @@ impl<D: Disk> Gateway<D> {
                     tier.durable = tier.written;
                 }
             });
+        }
+        if core.suspects == 0 && self.inner.health.get().has(HealthCause::SyncFailed) {
+            self.inner.health.set(HealthCause::SyncFailed, self.is_in_doubt());
         }
     }
 

@@ -139,7 +139,9 @@ impl<D: Disk> Gateway<D> {
     pub(super) fn reclaim(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         let mut index = 0;
         while let Some(segment) = core.log.segments.get(index) {
-            let is_busy = segment.state == SegmentState::Open || core.squeeze.is_of(segment.id);
+            // The newest one says where every sensor is, whatever it holds.
+            let is_newest = index + 1 == core.log.segments.len();
+            let is_busy = is_newest || core.squeeze.is_of(segment.id);
             if !is_busy && self.is_dead(core, index)? {
                 if segment.state == SegmentState::Suspect {
                     self.suspect_gone(core);
@@ -165,6 +167,12 @@ impl<D: Disk> Gateway<D> {
             let view = match log.cache.page(&log.disk, &segment, page) {
                 Ok(view) => view,
                 Err(ReadFault::Disk(error)) => return Err(error),
+                Err(ReadFault::Page(_))
+                    if segment.state == SegmentState::Suspect && self.is_in_doubt() =>
+                {
+                    // Whose records were in there nobody knows.
+                    return Ok(false);
+                }
                 Err(ReadFault::Page(_)) => continue,
             };
             let extents = view.chunks().filter_map(|chunk| match chunk {
@@ -188,6 +196,13 @@ impl<D: Disk> Gateway<D> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether a sensor waits for records that a failed sync may have lost.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.sensors().any(|sensor| {
+            self.ram.with_tenant(sensor, |_, tier, _| tier.suspect_end > 0) == Some(true)
+        })
     }
 
     /// A suspect segment is gone, or its records stand in a durable one.
@@ -237,6 +252,7 @@ impl<D: Disk> Gateway<D> {
 
     fn begin_squeeze(&self, core: &mut Core<D>, index: usize) -> Result<(), DiskError> {
         core.log.reset_buffer();
+        core.squeeze_damaged = core.log.counts.damaged_pages;
         if !core.squeeze.begin(&mut core.log, index)? {
             core.log.keep_as_is(index);
             return Ok(());
@@ -280,8 +296,12 @@ impl<D: Disk> Gateway<D> {
                     }
                 }
                 core.drain_at.replaced(segment);
-                if was_suspect {
+                if was_suspect && core.log.counts.damaged_pages == core.squeeze_damaged {
                     self.suspect_gone(core);
+                } else if was_suspect {
+                    // What could not be read is not durable, until whoever is due finds it lost.
+                    core.suspects = core.log.suspects();
+                    self.inner.health.set(HealthCause::Damaged, true);
                 }
                 Ok(false)
             }

@@ -136,7 +136,12 @@ impl<D: Disk> Gateway<D> {
     /// Notes how a write went: health, and when the next one is tried.
     pub(super) fn after_write<T>(&self, core: &mut Core<D>, result: &Result<T, DiskError>) {
         match result {
+            // That there was nothing to write says nothing of the disk.
+            Ok(_)
+                if core.log.counts.bytes_written == core.failed_at_bytes
+                    && !self.has_space(SECTOR_BYTES as u64) => {}
             Ok(_) => {
+                core.failed_at_bytes = u64::MAX;
                 self.inner.health.set(HealthCause::DiskFull, false);
                 self.inner.health.set(HealthCause::IoError, false);
                 core.backoff_ms = 0;
@@ -149,6 +154,7 @@ impl<D: Disk> Gateway<D> {
                 let cause =
                     if error.is_full() { HealthCause::DiskFull } else { HealthCause::IoError };
                 self.inner.health.set(cause, true);
+                core.failed_at_bytes = core.log.counts.bytes_written;
                 core.backoff_ms = (core.backoff_ms * 2).clamp(BACKOFF_MS, BACKOFF_MS_MAX);
                 core.retry_ms = core.steady_ms + core.backoff_ms;
             }
@@ -158,13 +164,19 @@ impl<D: Disk> Gateway<D> {
     /// A sync failed: its segment is closed and suspect. What RAM still holds of what was written since
     /// the last good sync is written again; what it does not hold is not durable until it is answered.
     pub(super) fn sync_failed(&self, core: &mut Core<D>) {
-        core.suspects += 1;
+        let suspects = core.log.suspects();
+        let is_in_doubt = suspects > core.suspects;
+        core.suspects = suspects;
+        self.mark_all_unsaved();
+        if !is_in_doubt {
+            // A checkpoint's or a squeezed file's: nothing but that was in there, and it is given up.
+            return;
+        }
         core.undurable_since_ms = None;
         self.inner.health.set(HealthCause::SyncFailed, true);
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);
             self.ram.with_tenant(sensor, |chain, tier, env| {
-                tier.saved_head = tier.durable_head;
                 if tier.written > tier.durable {
                     let in_ram = chain.first_held_seq(env.slots(), owner);
                     let gone = in_ram.clamp(tier.durable, tier.written);
@@ -176,7 +188,6 @@ impl<D: Disk> Gateway<D> {
                 }
             });
         }
-        self.mark_all_unsaved();
     }
 
     /// Frees the space that is reserved for acknowledgements. `false`: there is none.
@@ -198,10 +209,19 @@ impl<D: Disk> Gateway<D> {
         self.inner.health.get().has(HealthCause::ReserveInUse)
     }
 
-    /// Records do not take the space that is there for acknowledgements: without those no segment ever
-    /// becomes free.
-    pub(super) fn leave_reserve(&self, core: &mut Core<D>) -> Result<(), DiskError> {
-        if !self.is_reserve_open(core) {
+    /// Whether the disk has so many bytes, and a sector more.
+    fn has_space(&self, bytes: u64) -> bool {
+        let wanted = bytes + SECTOR_BYTES as u64;
+        self.inner.disk.space().is_ok_and(|space| space.free_bytes >= wanted)
+    }
+
+    /// Records stay out of the space that was reserved, also while it is free for acknowledgements.
+    pub(super) fn leave_reserve(&self, core: &Core<D>) -> Result<(), DiskError> {
+        let wanted = self.inner.config.reserve_bytes;
+        if core.reserve_bytes >= wanted || !self.inner.health.get().has(HealthCause::ReserveInUse) {
+            return Ok(());
+        }
+        if self.has_space(wanted + SECTOR_BYTES as u64) {
             return Ok(());
         }
         let error = io::Error::from(io::ErrorKind::StorageFull);
@@ -216,9 +236,7 @@ impl<D: Disk> Gateway<D> {
         }
         let disk = &*self.inner.disk;
         // Beside the reserve there must be something left, or it would be opened again at once.
-        let is_there_room =
-            disk.space().is_ok_and(|space| space.free_bytes > wanted + 8 * SECTOR_BYTES as u64);
-        if !is_there_room {
+        if !self.has_space(wanted + 7 * SECTOR_BYTES as u64) {
             return;
         }
         let _ = disk.unlink(RESERVE_FILE);

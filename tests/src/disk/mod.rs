@@ -11,6 +11,7 @@
 pub mod chunks;
 pub mod damage;
 pub mod edits;
+pub mod faulty;
 pub mod golden;
 pub mod memory;
 pub mod page;

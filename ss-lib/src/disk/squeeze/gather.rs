@@ -58,7 +58,10 @@ impl Group {
                 Ok(view) => view,
                 Err(ReadFault::Disk(error)) => return Err(error),
                 // Its records are gone; the gap is found when they are read.
-                Err(ReadFault::Page(_)) => continue,
+                Err(ReadFault::Page(_)) => {
+                    log.counts.damaged_pages += 1;
+                    continue;
+                }
             };
             let mut chunks = view.chunks();
             while let Ok(Some(chunk)) = chunks.next_records_in(self.from.key..self.limit) {
