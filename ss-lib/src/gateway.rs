@@ -21,7 +21,8 @@ mod spill;
 mod tier;
 mod upload;
 
-#[cfg(test)]
+// An interpreter has no files.
+#[cfg(all(test, not(miri)))]
 mod tests;
 
 pub use crate::disk::{OpenError, Origin, Recovery};
