@@ -22,7 +22,8 @@ mod tier;
 mod upload;
 
 // An interpreter has no files.
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
+#[cfg(not(miri))]
 mod tests;
 
 pub use crate::disk::{OpenError, Origin, Recovery};
