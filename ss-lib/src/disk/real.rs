@@ -27,7 +27,14 @@ impl RealDisk {
         let fail = |operation| {
             move |error| DiskError::new(operation, path.to_string_lossy().as_ref(), error)
         };
-        std::fs::create_dir_all(path).map_err(fail(Operation::Create))?;
+        if !path.is_dir() {
+            std::fs::create_dir_all(path).map_err(fail(Operation::Create))?;
+            // The store would be gone after a power cut if its directory's own entry were.
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))
+                .and_then(|parent| parent.sync_all())
+                .map_err(fail(Operation::SyncDir))?;
+        }
         let mut disk = Self::open_shared(path)?;
         let lock = disk.at(LOCK_FILE, OFlags::RDWR | OFlags::CREATE);
         let lock = lock.map_err(|error| DiskError::new(Operation::Lock, LOCK_FILE, error))?;

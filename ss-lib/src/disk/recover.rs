@@ -10,7 +10,7 @@ use super::{
     FORMAT_VERSION, Superblock,
     cache::ReadFault,
     chunk::{Chunk, ClockChunk, LossChunk},
-    io::{Disk, DiskError, FileName, Operation, read_exact_at},
+    io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
     log::{Log, LogSizes, write_superblock},
     page::{PAGE_BYTES, PageFault, StoreId},
     real::LOCK_FILE,
@@ -375,14 +375,17 @@ fn create<D: Disk>(
         opened_ms: now_ms,
         is_clean: false,
     };
-    match disk.create(SUPERBLOCK_FILE) {
-        Ok(file) => {
-            disk.set_len(&file, SUPERBLOCK_BYTES as u64).map_err(fail(Operation::SetLen))?;
-        }
+    let file = match disk.create(SUPERBLOCK_FILE) {
+        Ok(file) => file,
         // Left by a creation that was cut.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            disk.open_writable(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?
+        }
         Err(error) => return Err(fail(Operation::Create)(error).into()),
-    }
+    };
+    // Both slots take their space now: the next opening may find the disk full.
+    write_all_at(&*disk, &file, &[0; SUPERBLOCK_BYTES], 0)
+        .map_err(|(_, error)| fail(Operation::Write)(error))?;
     write_superblock(&*disk, &superblock)?;
     disk.sync_dir().map_err(fail(Operation::SyncDir))?;
     let mut log = Log::new(disk, superblock, sizes, (origin.segment, origin.lsn));
