@@ -335,8 +335,8 @@ impl<H: Home> Bench<H> {
         self.happened.segments_most = self.happened.segments_most.max(u64::from(disk.segments));
         assert!(disk.bytes <= disk.bytes_peak && disk.damaged_pages == 0, "{disk:?}");
         let is_fine = gateway.health().causes().all(|cause| {
-            use HealthCause::{DiskFull, DiskMaxReached, QuotaReached, Volatile};
-            matches!(cause, DiskFull | DiskMaxReached | QuotaReached | Volatile)
+            use HealthCause::{DiskFull, DiskMaxReached, QuotaReached, ReserveInUse, Volatile};
+            matches!(cause, DiskFull | DiskMaxReached | QuotaReached | ReserveInUse | Volatile)
         });
         assert!(self.is_faulty || is_fine, "{:?}", gateway.health());
         let most = match self.opened_bytes {
