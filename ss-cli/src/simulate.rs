@@ -91,9 +91,10 @@ The JSON object (schema 1; keys may be added, never renamed):
   deliveries     records, redelivered, batches, stale_answers
   ledger         entries, records, forgotten
   oldest_age_ms  the longest that a record was in the store, until answered for good or the end
-  disk           bytes (at the end), bytes_peak, bytes_written (in all), sectors, segments,
-                 bytes_per_record (at the most records on disk), fsyncs, records (on disk only, at
-                 the end), reserve_bytes. This and the next three only with profile linux
+  disk           bytes (at the end), bytes_peak, bytes_written (in all), sectors, segments (at the
+                 end), segments_created, bytes_per_record (without the reserve, when most records
+                 were on disk), fsyncs, records (on disk only, at the end), reserve_bytes (kept for
+                 acknowledgements). This and the next three only with profile linux
   durable_lag_ms the longest that a record was held and not durable, seen once a second
   restarts       recoveries, lost_in_kills (records that were in RAM only; their numbers are given
                  again), shutdown_left, recoveries_ms[] and slowest_ms of wall time

@@ -35,7 +35,7 @@ pub use shutdown::{Progress, ShutdownReport};
 use crate::{
     Kind, Levels, Loss, ReadError, ReconfigureError, Record, RegisterError, Sensor, SensorConfig,
     SensorKey, SensorStats, UnknownSensor,
-    disk::{ClockChunk, Disk, FileName, Log, Position, RealDisk, Squeeze},
+    disk::{ClockChunk, Disk, FileName, LifeCounts, Log, Position, RealDisk, Squeeze},
     ram::{Backing, Fault, LedgerStats, PoolStats, Shared, Store},
 };
 use health::HealthState;
@@ -108,9 +108,9 @@ struct Core<D: Disk> {
     backoff_ms: u64,
     /// Damaged pages that had been met when the squeeze began.
     squeeze_damaged: u64,
-    /// Bytes that had been written when the last write failed.
-    failed_at_bytes: u64,
     reserve_bytes: u64,
+    /// While the reserve is in use, when cursors are told to the log next.
+    reserve_due_ms: u64,
     /// Counts writes of records, so that a sync knows whether it covers all of them.
     flushes: u64,
     /// Segments whose sync failed and that still stand.
@@ -121,6 +121,8 @@ struct Core<D: Disk> {
     undurable_since_ms: Option<u64>,
     /// Room is being made: what that writes needs no more of it.
     is_shrinking: bool,
+    /// A shutdown writes what it can, wherever.
+    is_ending: bool,
     is_down: bool,
 }
 
@@ -215,7 +217,7 @@ impl<D: Disk> Gateway<D> {
         let sensor = self.ram.register(config)?;
         self.ram.with_tenant(sensor, |_, tier, _| {
             let start = config.first_seq;
-            *tier = Tier::restored(start, start, 0, (start, start), &Default::default());
+            *tier = Tier::restored(start, start, 0, (start, start), &LifeCounts::default());
             tier.set_configured();
         });
         Ok(sensor)

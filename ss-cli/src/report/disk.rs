@@ -13,6 +13,7 @@ pub(crate) struct Disk {
     pub(crate) bytes_written: u64,
     pub(crate) sectors: u64,
     pub(crate) segments: u64,
+    pub(crate) segments_created: u64,
     /// For a record that was on disk only, when most of them were; with two decimal places.
     pub(crate) bytes_per_record: f64,
     pub(crate) fsyncs: u64,
@@ -44,6 +45,7 @@ impl From<DiskFigures> for Disk {
             bytes_written: used.bytes_written,
             sectors: used.sectors,
             segments: used.segments,
+            segments_created: used.segments_created,
             bytes_per_record,
             fsyncs: used.fsyncs,
             records: used.records,

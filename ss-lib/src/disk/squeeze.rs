@@ -256,9 +256,12 @@ impl<D: Disk> Squeeze<D> {
         head_of: &dyn Fn(u64) -> u64,
     ) -> Result<(), DiskError> {
         let Some(work) = &mut self.work else { return Ok(()) };
+        // The pages before the one where a sensor is gone on with hold others' records.
+        let is_rest = work.next.seq > 0 || work.next.page > 0;
+        let span = if is_rest { 1 } else { work.span };
         let mut group = Group {
             from: work.next,
-            limit: work.next.key.saturating_add(work.span).min(KEY_END),
+            limit: work.next.key.saturating_add(span).min(KEY_END),
             buffer: log.appender.take_scratch(),
             used: 0,
             rest: None,
@@ -325,7 +328,7 @@ impl<D: Disk> Squeeze<D> {
                 self.flush(log)?;
             }
             rest = &rest[put * header.form.record_bytes()..];
-            header = header.from_record(put as u32);
+            header = header.starting_at(put as u32);
         }
         Ok(())
     }

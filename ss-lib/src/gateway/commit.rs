@@ -10,6 +10,9 @@ use std::sync::{MutexGuard, atomic::Ordering::Relaxed};
 
 use super::tier::Tier;
 
+/// While the reserve is in use, cursors are told to the log this often, in ms.
+const RESERVE_SAVE_MS: u64 = 10_000;
+
 /// A sensor as the log is told of it. Without a chain: one that has nothing in the log yet.
 pub(super) fn sensor_chunk(
     key: SensorKey,
@@ -79,10 +82,11 @@ impl<D: Disk> Gateway<D> {
     pub(super) fn save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         let saved = self.try_save(core);
         let saved = match saved {
-            // A full disk still takes acknowledgements: space was kept for them.
-            Err(error) if error.is_full() && self.open_reserve(core) => {
+            Err(error) if error.is_full() => {
                 self.mark_all_unsaved();
-                self.try_save(core)
+                // A full disk still takes acknowledgements: space was kept for them. A loss alone waits.
+                let is_urgent = core.is_ending || self.has_answers();
+                if is_urgent && self.open_reserve(core) { self.try_save(core) } else { Err(error) }
             }
             saved => saved,
         };
@@ -90,6 +94,31 @@ impl<D: Disk> Gateway<D> {
             self.mark_all_unsaved();
         }
         saved
+    }
+
+    /// Whether a sensor was answered for records that the log has, and the log was not told.
+    fn has_answers(&self) -> bool {
+        self.sensors().any(|sensor| {
+            let owner = self.ram.owner(sensor);
+            let has_moved = self.ram.with_tenant(sensor, |chain, tier, env| {
+                let head = tier.head_now(chain, env.slots(), owner);
+                head > tier.saved_head && tier.saved_head < tier.written
+            });
+            has_moved == Some(true)
+        })
+    }
+
+    /// Whether what the log was not told of is saved now. While the reserve is in use it is only for
+    /// answers, and now and then, so that it lasts until they free a segment.
+    pub(super) fn saves_now(&self, core: &mut Core<D>) -> bool {
+        if !self.is_reserve_open(core) {
+            return true;
+        }
+        if core.steady_ms < core.reserve_due_ms || !self.has_answers() {
+            return false;
+        }
+        core.reserve_due_ms = core.steady_ms + RESERVE_SAVE_MS;
+        true
     }
 
     fn try_save(&self, core: &mut Core<D>) -> Result<(), DiskError> {
@@ -157,7 +186,7 @@ impl<D: Disk> Gateway<D> {
         &'a self,
         mut core: MutexGuard<'a, Core<D>>,
     ) -> (MutexGuard<'a, Core<D>>, Result<(), DiskError>) {
-        let saved = self.save(&mut core);
+        let saved = if self.saves_now(&mut core) { self.save(&mut core) } else { Ok(()) };
         if self.inner.config.durability == Durability::Os {
             return (core, saved);
         }

@@ -21,6 +21,8 @@ const PRESSURE_PERCENT: u64 = 80;
 /// From this share on an add wakes the manager, which would look within 100 ms anyway: a wake costs the
 /// add a few µs.
 const RING_PERCENT: u64 = 90;
+/// A disk with so much space is not called full.
+const ROOM_BYTES: u64 = 2 * crate::disk::SECTOR_BYTES as u64;
 /// Without an interval of its own, cursors are told to the log this often, in ms.
 const SAVE_MS: u64 = 1_000;
 
@@ -38,23 +40,23 @@ impl<D: Disk> Gateway<D> {
         if core.is_backing_off() {
             return;
         }
-        let written = self.write_due(&mut core);
+        let written_before = core.log.counts.bytes_written;
+        let result = self.write_due(&mut core);
         self.inner.is_rung.store(false, Relaxed);
-        self.after_write(&mut core, &written);
-        if written.is_err() && !core.log.is_open() {
+        self.after_try(&mut core, &result, written_before);
+        if result.is_err() {
+            // Records found no room; what was acknowledged may have some, and make some.
+            if core.log.is_open() {
+                let (mut core, committed) = self.commit(core);
+                // The records' error stands: it says when they are tried again.
+                let _ = committed.and_then(|()| self.reclaim(&mut core));
+            }
             return;
         }
-        // Also if records found no room: what was acknowledged has some, and makes more.
         self.keep_quotas(&mut core);
         let (mut core, committed) = self.commit_due(core);
-        if written.is_ok() || committed.is_err() {
-            self.after_write(&mut core, &committed);
-        }
+        self.after_try(&mut core, &committed, written_before);
         if committed.is_err() {
-            return;
-        }
-        if written.is_err() {
-            let _ = self.reclaim(&mut core);
             return;
         }
         if core.log.wants_index() {
@@ -68,6 +70,18 @@ impl<D: Disk> Gateway<D> {
         // That a segment cannot be read or squeezed is no reason to keep records in RAM.
         let kept = self.reclaim(&mut core).and_then(|()| self.squeeze_some(&mut core));
         self.inner.health.set(HealthCause::IoError, kept.is_err());
+    }
+
+    /// Notes how a try went, if it was one: where nothing was to be written, nothing is known of the disk
+    /// but the space that it says it has.
+    fn after_try(&self, core: &mut Core<D>, result: &Result<(), DiskError>, written_before: u64) {
+        if result.is_err() || core.log.counts.bytes_written != written_before {
+            self.after_write(core, result);
+        } else if self.inner.health.get().has(HealthCause::DiskFull)
+            && self.inner.disk.space().is_ok_and(|space| space.free_bytes > ROOM_BYTES)
+        {
+            self.inner.health.set(HealthCause::DiskFull, false);
+        }
     }
 
     /// Writes records if the pool runs short or some wait for too long.

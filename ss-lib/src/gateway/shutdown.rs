@@ -94,6 +94,7 @@ impl<D: Disk> Gateway<D> {
             progress(Progress { records, left: self.unwritten() });
         }
         self.mark_changed();
+        core.is_ending = true;
         let saved = self.save(&mut core);
         self.after_write(&mut core, &saved);
         saved?;

@@ -28,6 +28,7 @@ impl<D: Disk> Gateway<D> {
     pub(super) fn spill(&self, core: &mut Core<D>, spill: Spill) -> Result<bool, DiskError> {
         let mut index = 0;
         let mut has_written = false;
+        self.leave_reserve(core)?;
         self.begin_sector(core)?;
         while let Some((key, sensor)) = self.ram.nth_by_key(index) {
             match self.copy_out(core, key, sensor, spill == Spill::All) {
@@ -50,7 +51,6 @@ impl<D: Disk> Gateway<D> {
     }
 
     fn begin_sector(&self, core: &mut Core<D>) -> Result<(), DiskError> {
-        self.leave_reserve(core)?;
         self.ensure_segment(core)?;
         core.log.begin_sector();
         core.partial.clear();

@@ -108,8 +108,8 @@ fn what_the_pool_has_no_room_for_comes_back_from_disk_in_order() {
 #[test]
 fn a_kill_loses_nothing_that_was_written() {
     let dir = tempfile::tempdir().unwrap();
-    let mut next = vec![0; 20];
-    let mut acked = vec![0; 20];
+    let mut next = [0; 20];
+    let mut acked = [0; 20];
     for round in 0..40 {
         let mut gateway = Gateway::open_dir(dir.path(), &small(20)).unwrap();
         assert_eq!(gateway.epoch(), round + 1);
@@ -220,6 +220,45 @@ fn a_rejection_that_survives_a_kill_is_counted_and_named() {
     let handles = sensors(&mut gateway, 2);
     let stats = gateway.stats(handles[0]).unwrap();
     assert_eq!((gateway.ledger().records, stats.rejected, stats.added), (7, 7, 17), "{stats:?}");
+}
+
+/// A squeeze gathers as much as its buffer of 64 KiB holds: sensors with more than that in a segment come
+/// out whole, and so do those with less beside them.
+#[test]
+fn a_squeeze_of_sensors_that_fill_its_buffer_loses_nothing() {
+    for count in [1, 5, 14] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = GatewayConfig { segment_bytes: 1 << 20, ..small(count) };
+        (config.pool_bytes, config.sector_bytes) = (32 << 10, Some(512));
+        let mut gateway = Gateway::open_dir(dir.path(), &config).unwrap();
+        let mut register = |id| gateway.register(SensorConfig::event(SensorKey { source: 0, id }));
+        let handles: Vec<Sensor> = (0..count).map(|id| register(id).unwrap()).collect();
+        let records = 560_000 / u64::from(count);
+        for n in 0..records {
+            for (index, &sensor) in handles.iter().enumerate() {
+                // Every other sensor has half as many.
+                let every = 1 + index as u64 % 2;
+                if n % every == 0 {
+                    let n = n / every;
+                    assert_eq!(gateway.append_event(sensor, value(index, n), n), Ok(n));
+                }
+            }
+            if n % 100 == 0 {
+                gateway.tick(n * 10);
+            }
+        }
+        for n in 0..1_000 {
+            gateway.tick((records + n) * 10);
+        }
+        assert!(gateway.disk().segments_squeezed > 0, "{:?}", gateway.disk());
+        let all = drain_all(&mut gateway, &handles, 1_000);
+        for (index, sensor) in handles.iter().enumerate() {
+            let records = records.div_ceil(1 + index as u64 % 2);
+            let wanted: Vec<_> = (0..records).map(|n| (n, value(index, n))).collect();
+            let seen: Vec<_> = all[sensor].iter().map(|r| (r.seq, r.value)).collect();
+            assert!(seen == wanted, "{index} of {count}: {} of {records}", seen.len());
+        }
+    }
 }
 
 #[test]

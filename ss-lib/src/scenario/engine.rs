@@ -31,6 +31,8 @@ pub struct DiskUse {
     pub sectors: u64,
     /// Segment files.
     pub segments: u64,
+    /// Segment files ever created, those that a squeeze made included.
+    pub segments_created: u64,
     /// Syncs since it was opened.
     pub fsyncs: u64,
     /// Records that are on disk only.

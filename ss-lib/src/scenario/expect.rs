@@ -97,6 +97,8 @@ figures! {
     DiskBytesWritten = "disk_bytes_written", Bytes, false;
     /// Segment files at the end.
     DiskSegments = "disk_segments", Count, false;
+    /// Segment files ever created, those that a squeeze made included.
+    DiskSegmentsCreated = "disk_segments_created", Count, false;
     /// Syncs.
     DiskFsyncs = "disk_fsyncs", Count, false;
     /// Bytes on disk for a record that was on disk only, when most of them were.

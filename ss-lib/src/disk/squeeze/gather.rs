@@ -74,6 +74,10 @@ impl Group {
                     continue;
                 }
                 for (header, payload) in chunk.runs() {
+                    let records = (payload.len() / header.form.record_bytes()) as u64;
+                    if header.first_seq + records <= head.1 {
+                        continue;
+                    }
                     if key < self.limit && !self.push(gathered, header, payload) {
                         // `push` has made room by giving up larger keys, perhaps this one.
                         if self.rest.is_some() {
@@ -92,7 +96,7 @@ impl Group {
         let mut was_enough = true;
         while self.used + payload.len() > self.buffer.len() || gathered.len() == GATHERED_MAX {
             was_enough = false;
-            if !self.shrink(gathered) {
+            if !self.shrink(gathered, header.key) {
                 // This sensor alone fills the buffer: it is written as far as it came.
                 let end = gathered.iter().map(|run| {
                     run.header.first_seq
@@ -112,14 +116,11 @@ impl Group {
         was_enough
     }
 
-    /// Gives up the larger half of the keys. `false`: there is only one.
-    fn shrink(&mut self, gathered: &mut Vec<Gathered>) -> bool {
+    /// Gives up the larger half of the keys, `coming` among them. `false`: there is only one.
+    fn shrink(&mut self, gathered: &mut Vec<Gathered>, coming: u64) -> bool {
         let keys = gathered.iter().map(|run| run.header.key);
-        let Some((least, most)) = keys.fold(None, |range: Option<(u64, u64)>, key| {
-            Some(range.map_or((key, key), |(least, most)| (least.min(key), most.max(key))))
-        }) else {
-            return false;
-        };
+        let (least, most) =
+            keys.fold((coming, coming), |(least, most), key| (least.min(key), most.max(key)));
         if least == most {
             // Larger keys may still come; they are not in this group any more.
             self.limit = least + 1;

@@ -14,13 +14,18 @@ impl Oracle {
         let part = self.part % PARTS;
         self.part += 1;
         self.look_at_levels(now_ms, engine, sensors * part / PARTS..sensors * (part + 1) / PARTS);
+        // To count what is on disk takes a look at every sensor.
+        if part != 0 {
+            return;
+        }
         let Some(disk) = engine.disk() else { return };
         if disk.records >= self.disk_records_peak && disk.records > 0 {
             self.disk_records_peak = disk.records;
-            self.centibytes_per_record = disk.bytes * 100 / disk.records;
+            let bytes = disk.bytes - disk.reserve_bytes;
+            self.centibytes_per_record = bytes * 100 / disk.records;
         }
         let disk_max_bytes = self.terms.disk.map_or(u64::MAX, |disk| disk.disk_max_bytes);
-        if disk.bytes > disk_max_bytes {
+        if disk.bytes_peak > disk_max_bytes {
             let seen = format!("{disk:?} is above disk_max, {disk_max_bytes} B");
             self.blame(Promise::BoundedDisk, now_ms, Place::Store, seen);
         }

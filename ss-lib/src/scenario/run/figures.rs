@@ -108,6 +108,7 @@ impl Figures {
             Figure::DiskBytesPeak => disk.used.bytes_peak,
             Figure::DiskBytesWritten => disk.used.bytes_written,
             Figure::DiskSegments => disk.used.segments,
+            Figure::DiskSegmentsCreated => disk.used.segments_created,
             Figure::DiskFsyncs => disk.used.fsyncs,
             Figure::BytesPerRecord => disk.centibytes_per_record,
             Figure::DurableLag => disk.durable_lag_ms,

@@ -55,6 +55,7 @@ pub(super) struct StoreTable {
     pub(super) disk_max: Option<Spanned<Bytes>>,
     pub(super) segment: Option<Spanned<Bytes>>,
     pub(super) reserve: Option<Spanned<Bytes>>,
+    pub(super) squeeze: Option<Spanned<bool>>,
     pub(super) first_segment: Option<Spanned<Number>>,
     pub(super) first_lsn: Option<Spanned<Number>>,
     pub(super) first_epoch: Option<Spanned<Number>>,

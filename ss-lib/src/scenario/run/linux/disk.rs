@@ -1,6 +1,6 @@
 //! Real files whose use is counted, and that can be told to take no more.
 
-use crate::disk::{Disk, RealDisk, Space};
+use crate::disk::{Disk, FileName, RealDisk, Space};
 use std::{
     fs::File,
     io,
@@ -22,6 +22,7 @@ pub(super) struct Meter {
     pub(super) bytes_peak: AtomicU64,
     pub(super) bytes_written: AtomicU64,
     pub(super) fsyncs: AtomicU64,
+    pub(super) segments_created: AtomicU64,
     /// Bytes that the files may still grow by; below zero: they are larger than a new limit allows.
     left: AtomicI64,
 }
@@ -33,6 +34,7 @@ impl Default for Meter {
             bytes_peak: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
+            segments_created: AtomicU64::new(0),
             left: AtomicI64::new(UNLIMITED),
         }
     }
@@ -97,7 +99,10 @@ impl Disk for MeteredDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        self.files.create(name)
+        let file = self.files.create(name)?;
+        let is_segment = FileName::segment(name).is_some();
+        self.meter.segments_created.fetch_add(is_segment.into(), Relaxed);
+        Ok(file)
     }
 
     fn len(&self, file: &File) -> io::Result<u64> {

@@ -178,6 +178,7 @@ impl Engine for LinuxStore {
             bytes_written: meter.bytes_written.load(Relaxed),
             sectors: self.sectors_before + stats.sectors,
             segments: stats.segments.into(),
+            segments_created: meter.segments_created.load(Relaxed),
             fsyncs: meter.fsyncs.load(Relaxed),
             records: stats.records,
             reserve_bytes: stats.reserve_bytes,
@@ -209,5 +210,70 @@ impl Engine for LinuxStore {
         })?;
         self.recoveries_ns.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
         Ok(Restarted { epoch: self.gateway().epoch(), left })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LinuxStore;
+    use crate::{
+        Record, Sensor, SensorConfig, SensorKey, Timestamp,
+        gateway::{GatewayConfig, WhenFull},
+        scenario::{Answer, Engine, Restart, Stop},
+    };
+
+    const KEY: SensorKey = SensorKey { source: 0, id: 1 };
+
+    fn add(store: &mut LinuxStore, sensor: Sensor, seconds: core::ops::Range<u64>) {
+        for second in seconds {
+            for part in 0..10 {
+                let ms = second * 1_000 + part * 100;
+                store.append(sensor, ms as u32, Timestamp::utc(ms)).unwrap();
+                store.tick(ms);
+            }
+        }
+    }
+
+    /// The disk is full for an hour, in which more is added than RAM holds, and the link comes back while
+    /// it still is: what is answered then is durably so, because no record took the space for that.
+    #[test]
+    fn a_full_disk_still_takes_answers_after_a_long_time_without_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = GatewayConfig {
+            pool_bytes: 16 << 10,
+            spill_after_ms: 1_000,
+            reserve_bytes: 64 << 10,
+            full: WhenFull::RecycleOldest,
+            ..GatewayConfig::new(4)
+        };
+        let mut store = LinuxStore::open(directory.path().to_path_buf(), config).unwrap();
+        let sensor = store.register(SensorConfig::time_series(KEY, 100)).unwrap();
+        add(&mut store, sensor, 0..100);
+        store.limit_disk(0);
+        add(&mut store, sensor, 100..3_700);
+        assert!(store.stats(sensor).dropped_recycled > 0, "{:?}", store.stats(sensor));
+
+        let mut batch = [Record::default(); 100];
+        for second in 3_700..3_720 {
+            if let Some(token) = store.consume(sensor, &mut batch).unwrap() {
+                store.answer(token, Answer::Ack).unwrap();
+            }
+            add(&mut store, sensor, second..second + 1);
+        }
+        let levels = store.levels(sensor).unwrap();
+        assert!(levels.acked_durable_seq >= 900, "{levels:?}, {:?}", store.disk());
+
+        let kill = Restart { at_ms: 0, stop: Stop::Kill, pool_bytes: None, quota_bytes: None };
+        store.restart(&kill).unwrap();
+        let sensor = store.register(SensorConfig::time_series(KEY, 100)).unwrap();
+        let after = store.levels(sensor).unwrap();
+        assert!(after.acked_seq >= levels.acked_durable_seq, "{after:?} follows {levels:?}");
+
+        // It goes on by itself.
+        store.limit_disk(u64::MAX);
+        let added_seq = store.levels(sensor).unwrap().added_seq;
+        add(&mut store, sensor, 3_720..3_780);
+        let levels = store.levels(sensor).unwrap();
+        assert!(levels.durable_seq > added_seq + 400, "{levels:?}");
     }
 }

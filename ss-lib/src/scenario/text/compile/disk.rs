@@ -33,6 +33,7 @@ fn refuse(document: &Document, profile: Profile, source: &Source<'_>) -> Result<
         ("`disk_max`", span_of(table.disk_max.as_ref())),
         ("`segment`", span_of(table.segment.as_ref())),
         ("`reserve`", span_of(table.reserve.as_ref())),
+        ("`squeeze`", span_of(table.squeeze.as_ref())),
         ("`first_segment`", span_of(table.first_segment.as_ref())),
         ("`first_lsn`", span_of(table.first_lsn.as_ref())),
         ("`first_epoch`", span_of(table.first_epoch.as_ref())),
@@ -100,6 +101,7 @@ pub(super) fn disk(
         disk_max_bytes: bytes(&table.disk_max, default.disk_max_bytes),
         segment_bytes: bytes(&table.segment, default.segment_bytes),
         reserve_bytes: bytes(&table.reserve, default.reserve_bytes),
+        squeezes: table.squeeze.as_ref().map_or(default.squeezes, |it| *it.get_ref()),
         origin: Origin {
             segment: first(table.first_segment.as_ref(), "segment", u64::MAX, source)?,
             lsn: first(table.first_lsn.as_ref(), "log number", u64::MAX, source)?,
