@@ -4,7 +4,8 @@
 
 use allocation_counter::measure;
 use ss_lib::{
-    Loss, Record, Sensor, SensorConfig, SensorKey, Timestamp,
+    BatchToken, Loss, Record, Sensor, SensorConfig, SensorKey, Timestamp,
+    gateway::{self, DrainLimits, Durability, Gateway, GatewayConfig, WhenFull},
     ram::{Config, FullPolicy, Geometry, Shared, SharedConfig, Store, footprint_bytes},
 };
 
@@ -137,4 +138,102 @@ fn the_gateways_store_is_at_most_1_mib() {
     let bytes = footprint_bytes(&gateway());
     eprintln!("2,048 sensors on a 64 KiB pool: {bytes} B of 1,048,576 B");
     assert!(bytes <= 1 << 20, "{bytes} B");
+}
+
+/// Everything that a gateway with a disk does in a day, in short: both tiers in use, segments begun,
+/// sealed, squeezed and removed.
+fn use_disk(store: &mut Gateway, sensors: &[Sensor], out: &mut [Record], tokens: &mut [BatchToken]) {
+    for round in 0..160_u64 {
+        for _ in 0..12 {
+            for &sensor in sensors {
+                let seq = store.sensor_config(sensor).unwrap().first_seq;
+                let value = seq as u32;
+                let added = if sensor.index().is_multiple_of(2) {
+                    store.append(sensor, value, Timestamp::utc(seq * 1_000))
+                } else {
+                    store.append_event(sensor, value, seq)
+                };
+                assert!(added.is_ok());
+            }
+        }
+        store.tick(round * 500);
+        let sensor = sensors[round as usize % sensors.len()];
+        assert!(store.peek(sensor).is_ok());
+        if let Ok(Some(token)) = store.consume(sensor, &mut out[..50]) {
+            assert!(store.read_at(sensor, token.first_seq()).is_ok());
+            let _ = match round % 5 {
+                0 => store.nack(token),
+                1 => store.reject(token),
+                _ => store.ack(token),
+            };
+        }
+        if round % 3 == 0 {
+            let drained = store.drain(DrainLimits { batch_records: 100 }, out, tokens).unwrap();
+            for &token in &tokens[..drained.batches] {
+                assert_eq!(store.ack(token), Ok(()));
+            }
+        }
+        if round % 40 == 7 {
+            store.clock_synced(round.cast_signed());
+            store.sync().unwrap();
+        }
+        assert!(store.totals().is_conserved() && store.disk().bytes_peak < 2 << 20);
+    }
+}
+
+#[test]
+fn a_gateway_with_its_disk_in_use_allocates_nothing_but_handles_of_files() {
+    for (squeezes, quota_bytes) in [(true, 1 << 30), (false, 4_000)] {
+        let config = GatewayConfig {
+            pool_bytes: 8 << 10,
+            sector_bytes: Some(64),
+            segment_bytes: 64 << 10,
+            disk_max_bytes: 2 << 20,
+            reserve_bytes: 16 << 10,
+            full: WhenFull::Wait { ms: 0 },
+            durability: Durability::Interval { ms: 1_000 },
+            quota_bytes,
+            squeezes,
+            ..GatewayConfig::new(16)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        // Twice: what an opening finds must not cost more later.
+        for opening in 0..2 {
+            let mut store = Gateway::open_dir(dir.path(), &config).unwrap();
+            let sensors: Vec<_> =
+                (0..16).map(|id| store.register(sensor_config(id)).unwrap()).collect();
+            let mut out = vec![Record::default(); 1_000];
+            store.append(sensors[0], 0, Timestamp::utc(0)).unwrap();
+            let token = store.consume(sensors[0], &mut out).unwrap().unwrap();
+            let mut tokens = vec![token; 24];
+            store.nack(token).unwrap();
+            let counted = measure(|| use_disk(&mut store, &sensors, &mut out, &mut tokens));
+            // All that is taken are the shared handles of files that are opened, 24 B each: a few a
+            // segment of 16 MiB, and never more than 9 of them at a time.
+            assert_eq!(counted.bytes_total, counted.count_total * 24, "opening {opening}");
+            assert!(counted.count_total < store.disk().fsyncs, "opening {opening}: {counted:?}");
+            assert!(counted.count_max <= 9, "opening {opening}: {counted:?}");
+            let disk = store.disk();
+            assert!(disk.segments > 1 && disk.bytes_written > disk.bytes, "{disk:?}");
+            assert!(!squeezes || disk.segments_squeezed > 0, "{disk:?}");
+            assert!(disk.records > 0 && disk.pages_read > 0, "{disk:?}");
+            store.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_gateway_takes_exactly_the_bytes_of_the_formula_and_at_most_1_mib() {
+    for sensors in [1, 100, 2_048] {
+        let config = GatewayConfig::new(sensors);
+        let dir = tempfile::tempdir().unwrap();
+        let mut opened = None;
+        let counted = measure(|| opened = Some(Gateway::open_dir(dir.path(), &config).unwrap()));
+        let formula = gateway::footprint_bytes(&config).unwrap();
+        eprintln!("{sensors} sensors: {formula} B");
+        assert_eq!(counted.bytes_current, formula.cast_signed(), "{sensors} sensors");
+        assert!(formula <= 1 << 20, "{sensors} sensors: {formula} B");
+        let freed = measure(|| drop(opened.take()));
+        assert_eq!(freed.bytes_current, -formula.cast_signed(), "{sensors} sensors: leaked");
+    }
 }

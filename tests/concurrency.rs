@@ -10,12 +10,13 @@
 )]
 
 use ss_lib::{
-    AppendError, Kind, Record, Sensor, SensorConfig, SensorKey,
+    AppendError, Kind, Record, Sensor, SensorConfig, SensorKey, Timestamp,
+    gateway::{Durability, Gateway, GatewayConfig, WhenFull},
     ram::{Config, FullPolicy, Geometry, Shared, SharedConfig, Store},
 };
 use ss_tests::{
     settings,
-    tagged::{Account, add, check_ledger},
+    tagged::{Account, add, check_ledger, time_ms, value},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -273,4 +274,105 @@ fn after_shutting_down_and_draining_nothing_is_stored_any_more() {
         });
         assert_eq!(store.totals().retained(), 0);
     }
+}
+
+/// The same over a disk: two producers, an uploader and the manager's thread, with records in both tiers.
+#[test]
+fn field_b20_a_gateway_keeps_every_sensors_records_apart_and_in_order() {
+    const SENSORS: usize = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let config = GatewayConfig {
+        pool_bytes: 16 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 64 << 10,
+        reserve_bytes: 16 << 10,
+        durability: Durability::Interval { ms: 20 },
+        full: WhenFull::Wait { ms: 10_000 },
+        ..GatewayConfig::new(SENSORS as u32)
+    };
+    let mut store = Gateway::open_dir(dir.path(), &config).unwrap();
+    let sensors: Vec<_> = (0..SENSORS)
+        .map(|place| {
+            let key = SensorKey { source: 2, id: place as u32 };
+            let config = match kind_of(place) {
+                Kind::TimeSeries => SensorConfig::time_series(key, 10),
+                Kind::Event => SensorConfig::event(key),
+            };
+            store.register(config).unwrap()
+        })
+        .collect();
+    let manager = store.start_manager();
+    let stop = AtomicBool::new(false);
+    let end = Instant::now() + soak_time(3);
+    let mut accounts = [Account::default(); SENSORS];
+    let mut out = [Record::default(); 200];
+    let mut upload = |store: &mut Gateway, turn: u64| {
+        let place = (turn % SENSORS as u64) as usize;
+        let limit = 1 + (turn / 3 % 200) as usize;
+        let Some(token) = store.consume(sensors[place], &mut out[..limit]).unwrap() else { return };
+        accounts[place].check(token, kind_of(place), &out[..token.count() as usize]);
+        match turn % 7 {
+            0 | 1 => assert_eq!(store.nack(token), Ok(())),
+            2 => {
+                assert_eq!(store.reject(token), Ok(()));
+                accounts[place].answer(token, true);
+            }
+            _ => {
+                assert_eq!(store.ack(token), Ok(()));
+                accounts[place].answer(token, false);
+            }
+        }
+        assert!(store.ack(token).is_err() && store.nack(token).is_err());
+    };
+    let mut turn = 0;
+    thread::scope(|scope| {
+        let stop_at_end = Stop(&stop);
+        for producer in 0..2 {
+            let own: Vec<_> =
+                sensors.iter().copied().enumerate().filter(|(place, _)| place % 2 == producer).collect();
+            let (mut store, stop) = (store.clone(), &stop);
+            scope.spawn(move || {
+                let mut number = 0_u64;
+                while !stop.load(Relaxed) {
+                    for &(place, sensor) in &own {
+                        let (value, at_ms) = (value(sensor, number), time_ms(sensor, number));
+                        let added = match kind_of(place) {
+                            Kind::TimeSeries => store.append(sensor, value, Timestamp::utc(at_ms)),
+                            Kind::Event => store.append_event(sensor, value, at_ms),
+                        };
+                        assert_eq!(added, Ok(number));
+                    }
+                    number += 1;
+                    if number.is_multiple_of(64) {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        while Instant::now() < end {
+            for _ in 0..64 {
+                turn += 1;
+                upload(&mut store, turn);
+            }
+            if turn % 4_096 == 0 {
+                store.sync().unwrap();
+                assert_eq!(store.check(), Ok(()));
+            }
+        }
+        drop(stop_at_end);
+    });
+    assert_eq!(store.check(), Ok(()));
+    let disk = store.disk();
+    while store.totals().unsent > 0 {
+        turn += 1;
+        upload(&mut store, turn);
+    }
+    drop(manager);
+    let added = store.totals().added;
+    eprintln!("gateway soak: {added} added, {disk:?}");
+    assert!(disk.bytes_written > 0 && disk.segments > 1, "{disk:?}");
+    for (&sensor, account) in sensors.iter().zip(&accounts) {
+        account.close(store.stats(sensor).unwrap());
+    }
+    assert_eq!(store.check(), Ok(()));
 }

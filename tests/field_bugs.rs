@@ -2,9 +2,11 @@
 //! number. Each opens with the story.
 //!
 //! Here are the rows that concern the memory: B01-B04, B06-B19, B21-B28, B44, B46, and those that concern
-//! a store that is looked at and mended: B33, B34, B40, B43. Elsewhere:
+//! a store that is looked at and mended: B33, B34, B40, B43, and those of the gateway: B05, B06, B18, B29-B31,
+//! B35-B37, B40. Elsewhere:
 //! - B42 (the checksum that is written down) is in `format.rs`.
-//! - B05 (pending that lay on disk only) makes no sense without a disk.
+//! - B32 (an orderly end) is in `kill.rs`, B38 (any other configuration) in `gateway_model.rs`, B39 (no
+//!   space) in `gateway_faults.rs`.
 //! - B11 has its count of steps in `interleavings.rs`; what is observable without it is here.
 //! - B20 (cross-linked chains under load) is in `concurrency.rs`.
 #![cfg(not(feature = "shuttle"))]
@@ -16,6 +18,8 @@
 
 #[path = "field/disk.rs"]
 mod disk;
+#[path = "field/gateway.rs"]
+mod gateway;
 #[path = "field/pool.rs"]
 mod pool;
 #[path = "field/reading.rs"]

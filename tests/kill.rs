@@ -124,7 +124,7 @@ fn field_b32_a_process_that_is_asked_to_end_leaves_everything() {
         // Once it has said something, it is asked.
         let first = lines.next().unwrap().unwrap();
         assert!(Receipt::parse(&first).is_some(), "{first}");
-        std::thread::sleep(Duration::from_millis(50 * round));
+        std::thread::sleep(Duration::from_millis(50 + 50 * round));
         signal(&child, Signal::TERM);
         let mut has_ended = false;
         for line in lines {

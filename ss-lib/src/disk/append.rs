@@ -86,7 +86,11 @@ impl Appender {
                 PageBuilder::resume(bytes, open)
             } else {
                 self.keys[self.built] = None;
-                let lsn = self.place.info.lsn + self.built as u64;
+                // No page is numbered when the numbers are used up.
+                let Some(lsn) = self.place.info.lsn.checked_add(self.built as u64 + 1) else {
+                    return 0;
+                };
+                let lsn = lsn - 1;
                 PageBuilder::begin(bytes, PageInfo { lsn, ..self.place.info })
             };
             let put = f(&mut page);

@@ -22,6 +22,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Numbers of pages that records leave to acknowledgements, and to the index of the last segment.
+const LSN_KEPT: u64 = 1 << 20;
+
 /// The log of one store.
 pub(crate) struct Log<D: Disk> {
     pub(crate) disk: Arc<D>,
@@ -181,7 +184,10 @@ impl<D: Disk> Log<D> {
         };
         let segment = Segment::new(self.next_segment, 0, SegmentState::Open);
         let name = segment.name();
-        if !self.segments.has_room() || self.next_segment == u64::MAX {
+        if self.next_segment == u64::MAX {
+            return Err(used_up("segments", name));
+        }
+        if !self.segments.has_room() {
             let error = io::Error::from(io::ErrorKind::QuotaExceeded);
             return Err(DiskError::new(Operation::Create, name, error));
         }
@@ -321,7 +327,17 @@ impl<D: Disk> Log<D> {
     pub(crate) fn put_control(&mut self, chunk: &Control) -> Result<(), DiskError> {
         if !self.appender.put_control(chunk) {
             self.flush()?;
-            self.appender.put_control(chunk);
+            if !self.appender.put_control(chunk) {
+                return Err(used_up("pages", self.open_name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error if no more than the last acknowledgements can be numbered.
+    pub(crate) fn check_numbers(&self) -> Result<(), DiskError> {
+        if self.next_lsn > u64::MAX - LSN_KEPT {
+            return Err(used_up("pages", self.open_name()));
         }
         Ok(())
     }
@@ -466,6 +482,12 @@ impl<F> SyncTicket<F> {
         }
         result
     }
+}
+
+/// There is no number for another one: nothing wraps, and nothing more is written.
+fn used_up(what: &str, file: super::io::FileName) -> DiskError {
+    let text = format!("the numbers of {what} are used up: salvage the store into a new one");
+    DiskError::new(Operation::Write, file, io::Error::new(io::ErrorKind::QuotaExceeded, text))
 }
 
 fn bytes_of(pages: usize) -> u64 {

@@ -81,7 +81,6 @@ impl<D: Disk> Gateway<D> {
             retry_ms: 0,
             backoff_ms: 0,
             squeeze_damaged: 0,
-            failed_at_bytes: u64::MAX,
             reserve_bytes,
             reserve_due_ms: 0,
             flushes: 0,
@@ -114,7 +113,8 @@ impl<D: Disk> Gateway<D> {
 pub fn footprint_bytes(config: &GatewayConfig) -> Result<u64, OpenError> {
     let sizes: LogSizes = config.sizes(config.segment_pages());
     let sensors = u64::from(config.sensors_max);
-    let constant = size_of::<Inner<RealDisk>>() as u64 + 2 * size_of::<usize>() as u64;
+    let constant =
+        (size_of::<Inner<RealDisk>>() + size_of::<RealDisk>() + 4 * size_of::<usize>()) as u64;
     Ok(constant
         + footprint_bytes_beside::<Tier>(&config.ram(1)?)
         + sizes.footprint_bytes::<RealDisk>()

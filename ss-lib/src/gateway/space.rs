@@ -26,6 +26,7 @@ impl<D: Disk> Gateway<D> {
     /// Makes sure that there is a segment with room for a sector.
     pub(super) fn ensure_segment(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         self.make_disk_room(core)?;
+        core.log.check_numbers()?;
         if core.log.is_open() && !core.log.is_segment_full() {
             return Ok(());
         }
@@ -136,12 +137,7 @@ impl<D: Disk> Gateway<D> {
     /// Notes how a write went: health, and when the next one is tried.
     pub(super) fn after_write<T>(&self, core: &mut Core<D>, result: &Result<T, DiskError>) {
         match result {
-            // That there was nothing to write says nothing of the disk.
-            Ok(_)
-                if core.log.counts.bytes_written == core.failed_at_bytes
-                    && !self.has_space(SECTOR_BYTES as u64) => {}
             Ok(_) => {
-                core.failed_at_bytes = u64::MAX;
                 self.inner.health.set(HealthCause::DiskFull, false);
                 self.inner.health.set(HealthCause::IoError, false);
                 core.backoff_ms = 0;
@@ -154,7 +150,6 @@ impl<D: Disk> Gateway<D> {
                 let cause =
                     if error.is_full() { HealthCause::DiskFull } else { HealthCause::IoError };
                 self.inner.health.set(cause, true);
-                core.failed_at_bytes = core.log.counts.bytes_written;
                 core.backoff_ms = (core.backoff_ms * 2).clamp(BACKOFF_MS, BACKOFF_MS_MAX);
                 core.retry_ms = core.steady_ms + core.backoff_ms;
             }
@@ -209,19 +204,10 @@ impl<D: Disk> Gateway<D> {
         self.inner.health.get().has(HealthCause::ReserveInUse)
     }
 
-    /// Whether the disk has so many bytes, and a sector more.
-    fn has_space(&self, bytes: u64) -> bool {
-        let wanted = bytes + SECTOR_BYTES as u64;
-        self.inner.disk.space().is_ok_and(|space| space.free_bytes >= wanted)
-    }
-
-    /// Records stay out of the space that was reserved, also while it is free for acknowledgements.
-    pub(super) fn leave_reserve(&self, core: &Core<D>) -> Result<(), DiskError> {
-        let wanted = self.inner.config.reserve_bytes;
-        if core.reserve_bytes >= wanted || !self.inner.health.get().has(HealthCause::ReserveInUse) {
-            return Ok(());
-        }
-        if self.has_space(wanted + SECTOR_BYTES as u64) {
+    /// Records do not take the space that is there for acknowledgements: without those no segment ever
+    /// becomes free.
+    pub(super) fn leave_reserve(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        if !self.is_reserve_open(core) {
             return Ok(());
         }
         let error = io::Error::from(io::ErrorKind::StorageFull);
@@ -236,7 +222,9 @@ impl<D: Disk> Gateway<D> {
         }
         let disk = &*self.inner.disk;
         // Beside the reserve there must be something left, or it would be opened again at once.
-        if !self.has_space(wanted + 7 * SECTOR_BYTES as u64) {
+        let is_there_room =
+            disk.space().is_ok_and(|space| space.free_bytes > wanted + 8 * SECTOR_BYTES as u64);
+        if !is_there_room {
             return;
         }
         let _ = disk.unlink(RESERVE_FILE);
