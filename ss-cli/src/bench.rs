@@ -1,5 +1,6 @@
 //! `ss bench`: the budgets of an add, measured on this machine.
 
+mod disk;
 mod load;
 
 use crate::{
@@ -14,6 +15,7 @@ use load::{LARGE, ManyThreads, OneLock, OneThread, PRODUCERS, Round, SENSORS, SM
 use serde::Serialize;
 use std::{
     fmt::Write,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -35,6 +37,16 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Measure the disk tier instead, in this directory (it needs 1 GiB for a while)
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
+    disk: Option<PathBuf>,
+    /// Records of the backlog that --disk measures with
+    #[arg(long, value_name = "N", default_value_t = 4 << 20, requires = "disk")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 28))]
+    records: u64,
+    /// Open a store and say what that took: a part of --disk, in a process of its own
+    #[arg(long, value_name = "STORE", hide = true)]
+    open_only: Option<PathBuf>,
     /// Exit with 1 if a budget was missed
     #[arg(long)]
     check: bool,
@@ -103,8 +115,8 @@ struct Load {
 #[derive(Debug, Serialize)]
 struct Budget {
     name: String,
-    wanted_ns: f64,
-    got_ns: f64,
+    wanted: f64,
+    got: f64,
     met: bool,
 }
 
@@ -127,6 +139,12 @@ struct Arm {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    if let Some(store) = &arguments.open_only {
+        return disk::open_only(store);
+    }
+    if let Some(directory) = &arguments.disk {
+        return disk::run(directory, arguments.records, arguments.json, arguments.check);
+    }
     let mut arms = arms().map_err(Failure::Usage)?;
     let total = Duration::from_secs(arguments.seconds);
     let budget = total / (ROUNDS * u32::try_from(arms.len()).unwrap_or(u32::MAX));
@@ -194,12 +212,8 @@ fn arms() -> Result<Vec<Arm>, String> {
 
 fn report(arms: &[Arm], arguments: &Arguments) -> Report {
     let loads: Vec<Load> = arms.iter().map(figures).collect();
-    let budget = |name: String, wanted_ns: f64, got_ns: f64| Budget {
-        name,
-        wanted_ns,
-        got_ns,
-        met: got_ns <= wanted_ns,
-    };
+    let budget =
+        |name: String, wanted: f64, got: f64| Budget { name, wanted, got, met: got <= wanted };
     let mut budgets = Vec::new();
     for load in loads.iter().filter(|load| load.producers == 1 && load.lock == "sensor") {
         if let Some(mean_ns) = load.mean_ns {
@@ -294,8 +308,8 @@ fn summary(report: &Report, style: Style) -> String {
         .map(|budget| {
             vec![
                 budget.name.clone(),
-                grouped(text::whole(budget.wanted_ns)),
-                tenths(budget.got_ns),
+                grouped(text::whole(budget.wanted)),
+                tenths(budget.got),
                 if budget.met { "met" } else { "MISSED" }.to_owned(),
             ]
         })

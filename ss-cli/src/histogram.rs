@@ -18,6 +18,12 @@ const CLOCK_READINGS: usize = 10_001;
 #[derive(Clone, Debug)]
 pub(crate) struct Durations(Histogram<u64>);
 
+impl Default for Durations {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Durations {
     pub(crate) fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, DURATION_NS_MAX, DIGITS);

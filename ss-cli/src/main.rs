@@ -1,22 +1,31 @@
-//! `ss`: stresses a store of sensor readings before it ships.
+//! `ss`: stresses a store of sensor readings before it ships, and looks into one that came back.
 //!
 //! Every command is a file of its own; here outcomes become exit codes.
 
 mod bench;
 mod completions;
+mod export;
+mod health;
 mod histogram;
+mod inspect;
 mod interrupt;
+mod lines;
 mod meter;
 mod output;
 mod progress;
+mod repair;
 mod report;
+mod sensor_key;
 mod simulate;
+mod store;
 mod text;
+mod time;
+mod verify;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::process::ExitCode;
 
-/// Stress a store-and-forward buffer of sensor readings
+/// Stress a store-and-forward buffer of sensor readings, look into it, and mend it
 #[derive(Debug, Parser)]
 #[command(
     name = "ss",
@@ -33,18 +42,24 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Example:
+Examples:
   ss simulate scenarios/quickstart.toml
+  ss inspect ss-lib/testdata/format-v1/clean
 
 Exit codes:
   0  fine
-  1  the answer is no: an expectation was missed, a promise broken, the run interrupted
+  1  the answer is no: an expectation was missed, a promise broken, a store is damaged, the run
+     interrupted
   2  wrong usage, or a scenario that cannot be read
-  3  the store could not be used, or the result not be written";
+  3  the store could not be used, or the result could not be written";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Simulate(simulate::Arguments),
+    Inspect(inspect::Arguments),
+    Verify(verify::Arguments),
+    Repair(repair::Arguments),
+    Export(export::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
@@ -61,7 +76,7 @@ enum Answer {
 enum Failure {
     /// It was asked wrongly, or of something that cannot be read.
     Usage(String),
-    /// The store could not be used.
+    /// The store is none, is in use, cannot be read, or was written by a newer program.
     Store(String),
     /// The answer could not be written.
     Output(std::io::Error),
@@ -71,6 +86,10 @@ fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Simulate(arguments) => simulate::run(&arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Verify(arguments) => verify::run(&arguments),
+            Command::Repair(arguments) => repair::run(&arguments),
+            Command::Export(arguments) => export::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         },

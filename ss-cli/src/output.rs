@@ -2,6 +2,7 @@
 //! steer the terminal.
 
 use crate::{Answer, Failure};
+use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 
 /// The widest that human output gets, in columns.
@@ -23,6 +24,13 @@ pub(crate) fn print(text: &str, answer: Answer) -> Result<Answer, Failure> {
         out.flush()
     })?;
     Ok(answer)
+}
+
+/// Prints a command's result as one JSON object.
+pub(crate) fn print_json(report: &impl Serialize, answer: Answer) -> Result<Answer, Failure> {
+    let json = serde_json::to_string_pretty(report);
+    let text = json.map_err(|error| Failure::Output(error.into()))? + "\n";
+    print(&text, answer)
 }
 
 /// Prints `ss: message` to standard error. If even that is closed there is nobody to tell.

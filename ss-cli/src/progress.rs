@@ -52,3 +52,39 @@ impl Drop for Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// A scan that takes less is over before anybody looks.
+const SHOWN_AFTER: Duration = Duration::from_millis(300);
+
+/// The progress of reading a store's pages.
+#[derive(Debug)]
+pub(crate) struct PageProgress {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl PageProgress {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("reading [{bar:30}] {percent:>3} %  ETA {eta}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, began: Instant::now() }
+    }
+
+    /// Called after each segment.
+    pub(crate) fn at(&mut self, pages_done: u64, pages_all: u64) {
+        if self.began.elapsed() >= SHOWN_AFTER {
+            self.bar.set_length(pages_all);
+            self.bar.set_position(pages_done);
+        }
+    }
+}
+
+impl Drop for PageProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -150,13 +150,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     interrupt::listen();
     let report = run_repeatedly(&scenario, arguments)?;
     let answer = if report.verdict == Verdict::Pass.name() { Answer::Yes } else { Answer::No };
-    let text = if arguments.json {
-        let json = serde_json::to_string_pretty(&report);
-        json.map_err(|error| Failure::Output(error.into()))? + "\n"
-    } else {
-        summary(&report, Style::of_stdout())
-    };
-    output::print(&text, answer)
+    if arguments.json {
+        return output::print_json(&report, answer);
+    }
+    output::print(&summary(&report, Style::of_stdout()), answer)
 }
 
 /// Runs the scenario as often as asked for, until a run fails, or until Ctrl-C. Reports the last run.

@@ -6,6 +6,11 @@ use std::time::Duration;
 
 /// The number with a comma at each thousand.
 pub(crate) fn grouped(number: u64) -> String {
+    grouped_wide(number.into())
+}
+
+/// The same of a sum that may be beyond 64 bits.
+pub(crate) fn grouped_wide(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -57,6 +62,29 @@ pub(crate) fn kib(bytes: u64) -> String {
     }
 }
 
+/// A size in the unit that makes it short.
+pub(crate) fn size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..MIB => kib(bytes),
+        _ => {
+            let tenths = u128::from(bytes) * 10 / u128::from(MIB);
+            format!(
+                "{}.{} MiB",
+                grouped(u64::try_from(tenths / 10).unwrap_or(u64::MAX)),
+                tenths % 10
+            )
+        }
+    }
+}
+
+/// `1 page`, `2 pages`: a number with the word for what it counts.
+pub(crate) fn count(number: u64, one: &str) -> String {
+    let more = if number == 1 { "" } else { "s" };
+    format!("{} {one}{more}", grouped(number))
+}
+
 /// A word as a shell takes it: in quotes if it needs them.
 pub(crate) fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:+,@%".contains(c);
@@ -75,7 +103,7 @@ pub(crate) fn short_name(name: &str, chars: usize) -> String {
     name.chars().take(chars - 1).chain(['…']).collect()
 }
 
-/// A table whose first column names the row and whose other columns are set flush right. One that is
+/// A table whose first column names the row. Columns of figures are set flush right. One that is
 /// wider than `columns` becomes several with the same first column, so that no number is ever cut.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], columns: usize) -> String {
     let width = |column: usize| {
@@ -110,7 +138,9 @@ fn table_part(header: &[&str], rows: &[Vec<String>], part: &[usize]) -> String {
     }
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if at + 1 < part.len() { GAP } else { 0 }));
-        if at > 0 {
+        let mut cells = rows.iter().map(|row| row[part[at]].as_str());
+        // A place without a figure, "-", stands among figures.
+        if at > 0 && !cells.any(|cell| cell.contains(char::is_alphabetic) && !is_figure(cell)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -120,6 +150,11 @@ fn table_part(header: &[&str], rows: &[Vec<String>], part: &[usize]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Whether the cell begins as a number does.
+fn is_figure(cell: &str) -> bool {
+    cell.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

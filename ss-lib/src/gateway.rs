@@ -35,7 +35,7 @@ pub use shutdown::{Progress, ShutdownReport};
 use crate::{
     Kind, Levels, Loss, ReadError, ReconfigureError, Record, RegisterError, Sensor, SensorConfig,
     SensorKey, SensorStats, UnknownSensor,
-    disk::{ClockChunk, Disk, FileName, Log, Position, RealDisk, Squeeze},
+    disk::{ClockChunk, Disk, FileName, LifeCounts, Log, Position, RealDisk, Squeeze},
     ram::{Backing, Fault, LedgerStats, PoolStats, Shared, Store},
 };
 use health::HealthState;
@@ -69,8 +69,8 @@ struct Inner<D: Disk> {
     recovery: Recovery,
     /// Wakes the manager before its time.
     bell: Bell,
-    /// Records that adds found no room for, since the last tick: the manager hurries.
-    is_starved: AtomicBool,
+    /// An add has woken the manager since it looked last.
+    is_rung: AtomicBool,
     /// Somebody ticks while an add waits.
     has_manager: AtomicBool,
     durable_lag_ms: AtomicU64,
@@ -215,7 +215,7 @@ impl<D: Disk> Gateway<D> {
         let sensor = self.ram.register(config)?;
         self.ram.with_tenant(sensor, |_, tier, _| {
             let start = config.first_seq;
-            *tier = Tier::restored(start, start, 0, (start, start), &Default::default());
+            *tier = Tier::restored(start, start, 0, (start, start), &LifeCounts::default());
             tier.set_configured();
         });
         Ok(sensor)

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod disk;
 pub mod foreign;
+pub mod gateway;
 pub mod losses;
 pub mod model;
 pub mod op;

@@ -27,12 +27,31 @@ impl LossReader {
     /// # Panics
     /// If the ledger contradicts itself, or forgot what nobody could read yet.
     pub fn read<B: Backing>(&mut self, store: &Store<B>) -> Vec<Loss> {
-        let stats = store.ledger();
+        self.read_from(store.ledger(), |out| store.losses(out))
+    }
+
+    /// Takes the ledger as it is, without asking what came before: the store was opened.
+    pub fn rebase(&mut self, stats: LedgerStats, losses: impl FnOnce(&mut [Loss]) -> usize) {
+        self.ring = vec![Loss::NONE; self.places];
+        let kept = losses(&mut self.ring);
+        self.ring.truncate(kept);
+        self.stats = stats;
+    }
+
+    /// The same as [`read`](Self::read) for any store.
+    ///
+    /// # Panics
+    /// As it does.
+    pub fn read_from(
+        &mut self,
+        stats: LedgerStats,
+        losses: impl FnOnce(&mut [Loss]) -> usize,
+    ) -> Vec<Loss> {
         if stats == self.stats {
             return Vec::new();
         }
         let mut ring = vec![Loss::NONE; self.places];
-        let kept = store.losses(&mut ring);
+        let kept = losses(&mut ring);
         ring.truncate(kept);
         let known = |number: u64| {
             let behind = self.stats.entries.checked_sub(number)? as usize;

@@ -3,6 +3,7 @@
 use super::{Counts, Report};
 use crate::{
     histogram::Latency,
+    lines::{push_fact, push_labelled, wrapped},
     output::{Style, printable},
     text::{self, grouped, table},
 };
@@ -32,7 +33,7 @@ pub(crate) fn summary(report: &Report, style: Style) -> String {
         out += &expectations(report, style.columns);
     }
     if report.verdict == "fail" {
-        let _ = write!(out, "\nRepeat it with:\n  {}\n", printable(&report.command));
+        let _ = writeln!(out, "\nRepeat it with:\n  {}", printable(&report.command));
     }
     out
 }
@@ -86,33 +87,6 @@ fn verdict(report: &Report, style: Style) -> String {
         }
     }
     out
-}
-
-/// The text in lines of at most `columns`, broken at spaces where there are any.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(20);
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
-        loop {
-            let line = lines.last_mut().expect("there is a first line");
-            let used = line.chars().count();
-            if used > 0 && used + 1 + rest.len() > columns {
-                lines.push(String::new());
-                continue;
-            }
-            if used > 0 {
-                line.push(' ');
-            }
-            let fits = rest.len().min(columns);
-            line.extend(rest.drain(..fits));
-            if rest.is_empty() {
-                break;
-            }
-            lines.push(String::new());
-        }
-    }
-    lines
 }
 
 fn records(report: &Report, columns: usize) -> String {
@@ -317,20 +291,6 @@ fn facts(report: &Report, columns: usize) -> String {
         push_fact(&mut out, "runs", &runs(report), columns);
     }
     out
-}
-
-fn push_fact(out: &mut String, name: &str, text: &str, columns: usize) {
-    push_labelled(out, &format!("{name:9}"), text, columns);
-}
-
-/// The text behind its label; further lines of it are indented as far.
-fn push_labelled(out: &mut String, label: &str, text: &str, columns: usize) {
-    let indent = label.chars().count();
-    let mut label = label;
-    for line in wrapped(text, columns.saturating_sub(indent)) {
-        let _ = writeln!(out, "{label:indent$}{line}");
-        label = "";
-    }
 }
 
 /// Each run of several with its time, and its digest unless all are equal.

@@ -54,6 +54,7 @@ fn large() -> Report {
         ledger: Ledger { entries: next(), records: next(), forgotten: next() },
         oldest_age_ms: next(),
         disk: Some(Disk {
+            segments_created: 3,
             bytes: next(),
             bytes_peak: next(),
             bytes_written: next(),

@@ -7,8 +7,12 @@ use std::{os::unix::fs::symlink, path::Path, process::Command};
 fn the_examples_of_every_help_run_as_they_stand() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let place = Place::new();
-    symlink(root.join("scenarios"), place.path().join("scenarios")).unwrap();
-    for command in [&[][..], &["simulate"], &["bench"], &["completions"]] {
+    for folder in ["scenarios", "ss-lib"] {
+        symlink(root.join(folder), place.path().join(folder)).unwrap();
+    }
+    for command in ["", "simulate", "inspect", "verify", "repair", "export", "bench", "completions"]
+    {
+        let command = if command.is_empty() { &[][..] } else { &[command][..] };
         for flag in ["-h", "--help"] {
             let arguments: Vec<_> = command.iter().copied().chain([flag]).collect();
             let output = place.ss(&arguments);
@@ -30,7 +34,9 @@ fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = Place::new().ss(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
-        assert!(stdout(&output).contains("simulate"), "{shell}");
+        for command in ["simulate", "inspect", "verify", "repair", "export"] {
+            assert!(stdout(&output).contains(command), "{shell} {command}");
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 use tempfile::TempDir;
@@ -85,6 +86,17 @@ impl Place {
         fs::write(self.path().join(name), bytes).unwrap();
     }
 
+    /// A copy of a golden store, under its name.
+    pub(crate) fn copy(&self, store: &str) -> PathBuf {
+        let directory = self.path().join(store);
+        fs::create_dir(&directory).unwrap();
+        for entry in fs::read_dir(golden_stores().join(store)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), directory.join(entry.file_name())).unwrap();
+        }
+        directory
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(SS);
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
@@ -100,6 +112,26 @@ impl Place {
         let value = serde_json::from_slice(&output.stdout);
         (value.unwrap_or_else(|error| panic!("{error}: {output:?}")), output.status.code())
     }
+}
+
+/// Where the golden stores lie.
+pub(crate) fn golden_stores() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ss-lib/testdata/format-v1")
+}
+
+/// A directory's files below it, with their bytes: what a store holds.
+pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            files.insert(path, bytes);
+        }
+    }
+    files
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -22,6 +22,7 @@ fn a_pipe_gets_no_escape_byte_even_if_a_name_has_one() {
 #[test]
 fn a_closed_pipe_is_no_error() {
     let place = Place::with(GOOD);
+    place.copy("clean");
     for command in [
         "ss --help | true",
         "ss simulate --help | head -n 1",
@@ -29,6 +30,14 @@ fn a_closed_pipe_is_no_error() {
         "ss simulate s.toml | true",
         "ss simulate s.toml --json | head -n 1",
         "ss completions bash | head -n 1",
+        "ss inspect clean | true",
+        "ss inspect clean --records | head -n 1",
+        "ss inspect clean --sector 0 --hex | head -n 1",
+        "ss inspect clean --segments --json | true",
+        "ss verify clean | true",
+        "ss repair clean | true",
+        "ss export clean --format csv | head -n 1",
+        "ss export clean --format jsonl | true",
     ] {
         let output = shell(&place, command);
         assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
@@ -41,6 +50,13 @@ fn a_result_that_cannot_be_written_is_3() {
     let output = shell(&Place::with(GOOD), "ss simulate s.toml > /dev/full");
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).starts_with("ss: the result could not be written"));
+    let place = Place::new();
+    place.copy("clean");
+    for command in ["inspect clean", "verify clean --json", "export clean --format csv"] {
+        let output = shell(&place, &format!("ss {command} > /dev/full"));
+        assert_eq!(output.status.code(), Some(3), "{command}");
+        assert!(stderr(&output).starts_with("ss: the result could not be written"), "{command}");
+    }
 }
 
 fn kill(child: &Child, signal: &str) {

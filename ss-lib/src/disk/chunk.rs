@@ -68,6 +68,23 @@ pub(crate) enum Chunk<'a> {
     Footer(Footer<'a>),
 }
 
+/// Whose records a chunk holds, and which.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) key: u64,
+    pub(crate) first_seq: u64,
+    /// The number after the last one.
+    pub(crate) end_seq: u64,
+    pub(crate) skip: u64,
+    pub(crate) kind: crate::Kind,
+}
+
+/// A chunk for whoever wants to know of records only where they are.
+pub(crate) enum Part<'a> {
+    Records(Extent),
+    Other(Chunk<'a>),
+}
+
 /// A chunk cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadChunk;
@@ -92,7 +109,11 @@ impl<'a> ChunkReader<'a> {
     }
 
     /// The next body and the key that it begins with, decoded no further.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a body that goes through memory costs more than all else"
+    )]
     fn next_body(&mut self) -> Option<Body<'a>> {
         let len = usize::try_from(self.rest.varint()?).ok()?;
         let mut fields = Decoder::new(self.rest.slice(len)?);
@@ -107,22 +128,64 @@ impl<'a> ChunkReader<'a> {
         Some(Body { tag, key: self.key, fields })
     }
 
-    /// The next chunk of records of the sensor `key`, the others skipped at little cost. `Err`: what
-    /// follows cannot be told apart.
+    /// The next chunk of records of the sensor `key`; see [`next_records_in`](Self::next_records_in).
+    #[inline]
     pub(crate) fn next_records_of(
         &mut self,
         key: u64,
     ) -> Result<Option<RecordsChunk<'a>>, BadChunk> {
-        loop {
-            if self.rest.is_empty() {
+        self.next_records_in(key..key + 1)
+    }
+
+    /// The next chunk of records with one of these keys, the others skipped at little cost. Chunks of
+    /// records are sorted by key within a page, so that a larger one ends the search. `Err`: what
+    /// follows cannot be told apart.
+    #[inline]
+    pub(crate) fn next_records_in(
+        &mut self,
+        keys: core::ops::Range<u64>,
+    ) -> Result<Option<RecordsChunk<'a>>, BadChunk> {
+        while !self.rest.is_empty() {
+            let body = self.next_body().ok_or(BadChunk)?;
+            if !matches!(body.tag & TYPE_MASK, kind::RECORDS | kind::RECORDS_EXT) {
+                continue;
+            }
+            if body.key >= keys.end {
                 return Ok(None);
             }
-            let body = self.next_body().ok_or(BadChunk)?;
-            let is_records = matches!(body.tag & TYPE_MASK, kind::RECORDS | kind::RECORDS_EXT);
-            if is_records && body.key == key {
+            if body.key >= keys.start {
                 return records::decode(body, self.info).map(Some).ok_or(BadChunk);
             }
         }
+        Ok(None)
+    }
+
+    /// The next chunk; of one of records only whose they are and which.
+    #[inline]
+    pub(crate) fn next_part(&mut self) -> Result<Option<Part<'a>>, BadChunk> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let body = self.next_body().ok_or(BadChunk)?;
+        let is_records = matches!(body.tag & TYPE_MASK, kind::RECORDS | kind::RECORDS_EXT);
+        let part = if is_records {
+            records::extent(&body).map(Part::Records)
+        } else {
+            decode(body, self.info).map(Part::Other)
+        };
+        part.map(Some).ok_or(BadChunk)
+    }
+
+    /// Where the next chunk of records is; others are skipped at little cost.
+    #[inline]
+    pub(crate) fn next_extent(&mut self) -> Result<Option<Extent>, BadChunk> {
+        while !self.rest.is_empty() {
+            let body = self.next_body().ok_or(BadChunk)?;
+            if matches!(body.tag & TYPE_MASK, kind::RECORDS | kind::RECORDS_EXT) {
+                return records::extent(&body).map(Some).ok_or(BadChunk);
+            }
+        }
+        Ok(None)
     }
 
     /// The next index entry of the sensor `key`.

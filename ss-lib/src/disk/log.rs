@@ -38,6 +38,8 @@ pub(crate) struct Log<D: Disk> {
     pub(super) durable_lsn: u64,
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,
+    /// Pages of the open segment that searches for one sensor's records have read.
+    pub(super) pages_searched: u64,
     pub(crate) now_ms: u64,
     pub(crate) counts: LogCounts,
 }
@@ -111,6 +113,7 @@ impl<D: Disk> Log<D> {
             next_lsn: next.1,
             durable_lsn: next.1,
             is_dirty: false,
+            pages_searched: 0,
             now_ms: 0,
             counts: LogCounts::default(),
         }
@@ -139,8 +142,15 @@ impl<D: Disk> Log<D> {
             })
     }
 
+    /// Whether the open segment should be sealed before it is full: so much is looked for in it that an
+    /// index pays for itself. Not while it is small, because each segment begins with a checkpoint.
+    pub(crate) fn wants_index(&self) -> bool {
+        let pages = self.open_data_pages();
+        pages >= self.superblock.segment_pages / 4 && self.pages_searched > 4 * u64::from(pages)
+    }
+
     /// Pages of the open segment behind its checkpoint.
-    pub(crate) fn open_data_pages(&self) -> u32 {
+    fn open_data_pages(&self) -> u32 {
         match self.segments.last() {
             Some(open) if self.open.is_some() => open.pages - open.data_page,
             _ => 0,
@@ -178,6 +188,7 @@ impl<D: Disk> Log<D> {
         self.open = Some(file);
         self.segments.push(segment);
         self.fences.clear();
+        self.pages_searched = 0;
         self.begin_appending();
         let head = Head {
             store_id: self.superblock.store_id,

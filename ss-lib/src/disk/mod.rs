@@ -3,8 +3,6 @@
 //!
 //! FORMAT.md has every byte; the code of each structure opens with its diagram.
 
-#![allow(dead_code)]
-
 mod append;
 mod cache;
 mod chunk;
@@ -35,6 +33,7 @@ pub(crate) use chunk::{
 };
 pub(crate) use io::write_all_at;
 pub(crate) use log::{Log, LogSizes};
+pub(crate) use page::PageView;
 pub(crate) use recover::State;
 pub(crate) use segment::{Position, SegmentState};
 pub(crate) use squeeze::{Squeeze, Squeezed};

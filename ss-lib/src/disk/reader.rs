@@ -24,8 +24,10 @@ impl<D: Disk> Log<D> {
         while let Some(segment) = self.segments.get(index) {
             let first_page = if segment.id == at.segment { at.page } else { 0 };
             self.list_pages(index, &segment, key, from_seq, first_page)?;
+            let is_open = segment.state == SegmentState::Open;
             for listed in 0..self.page_list.len() {
                 let page = self.page_list[listed];
+                self.pages_searched += u64::from(is_open);
                 let view = match self.cache.page(&self.disk, &segment, page) {
                     Ok(view) => view,
                     Err(ReadFault::Disk(error)) => return Err(error),

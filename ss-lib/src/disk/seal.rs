@@ -6,7 +6,7 @@
 
 use super::{
     cache::ReadFault,
-    chunk::{Chunk, FooterFields},
+    chunk::FooterFields,
     io::{Disk, DiskError},
     log::Log,
     page::{CHUNK_ROOM_MIN, PAGE_BYTES},
@@ -83,9 +83,9 @@ impl<D: Disk> Log<D> {
                 }
             };
             let mut last = KEY_END;
-            for chunk in view.chunks() {
-                let Ok(Chunk::Records(chunk)) = chunk else { continue };
-                let key = chunk.header.key;
+            let mut chunks = view.chunks();
+            while let Ok(Some(extent)) = chunks.next_extent() {
+                let key = extent.key;
                 if (from_key..limit).contains(&key) && key != last {
                     self.arena.push(key << PAGE_BITS | u64::from(page));
                     last = key;

@@ -270,10 +270,13 @@ impl<D: Disk> Squeeze<D> {
         self.gathered.clear();
         let mut result = group.gather(log, &work.old, &mut self.gathered, head_of);
         if result.is_ok() {
-            work.span = if group.limit == wanted {
-                work.span.saturating_mul(2)
-            } else {
-                group.limit - work.next.key
+            let has_room =
+                2 * group.used < group.buffer.len() && 2 * self.gathered.len() < GATHERED_MAX;
+            work.span = match group.limit == wanted {
+                // A guess that is too large costs the pages that were read for what had no room.
+                true if has_room => work.span.saturating_mul(2),
+                true => work.span,
+                false => (group.limit - work.next.key).max(1),
             };
             work.next = group.rest.unwrap_or(Next { key: group.limit, seq: 0, page: 0 });
             result = self.write_group(log, &group.buffer);
@@ -325,7 +328,7 @@ impl<D: Disk> Squeeze<D> {
                 self.flush(log)?;
             }
             rest = &rest[put * header.form.record_bytes()..];
-            header = header.from_record(put as u32);
+            header = header.starting_at(put as u32);
         }
         Ok(())
     }

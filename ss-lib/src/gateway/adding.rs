@@ -39,17 +39,30 @@ impl<D: Disk> Gateway<D> {
 
     #[inline]
     fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
-        match self.ram.add_if_room(sensor, sample) {
+        match self.ram.add_to_open_sector(sensor, sample) {
             Ok(Some(seq)) => Ok(seq),
-            Ok(None) => self.add_starved(sensor, sample),
+            Ok(None) => self.add_in_new_sector(sensor, sample),
             Err(error) => Err(error),
         }
     }
 
     #[cold]
+    fn add_in_new_sector(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
+        let Some(seq) = self.ram.add_if_room(sensor, sample)? else {
+            return self.add_starved(sensor, sample);
+        };
+        // The manager is woken once; it clears the flag when it looks.
+        if self.is_nearly_full() && !self.inner.is_rung.swap(true, Relaxed) {
+            self.ring();
+        }
+        Ok(seq)
+    }
+
+    #[cold]
     fn add_starved(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
-        self.inner.is_starved.store(true, Relaxed);
-        self.ring();
+        if !self.inner.is_rung.swap(true, Relaxed) {
+            self.ring();
+        }
         let wait = match self.inner.config.full {
             WhenFull::Refuse => return self.ram.add(sensor, sample),
             WhenFull::RecycleOldest => Duration::ZERO,

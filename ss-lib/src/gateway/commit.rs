@@ -208,6 +208,7 @@ impl<D: Disk> Gateway<D> {
         let spilled = self.spill(&mut core, super::spill::Spill::All);
         self.after_write(&mut core, &spilled);
         spilled?;
+        self.mark_changed();
         let saved = self.save(&mut core);
         self.after_write(&mut core, &saved);
         saved?;

@@ -2,8 +2,11 @@
 
 use super::{Core, Gateway};
 use crate::{
-    BatchToken, Record, Sensor,
-    disk::{Chunk, Disk, DiskError, Position, ReadFault, RecordsChunk, SECTOR_PAGES, pack_key},
+    BatchToken, ConsumeError, Record, Sensor,
+    disk::{
+        Chunk, Disk, DiskError, Operation, PageView, Position, ReadFault, RecordsChunk,
+        SECTOR_PAGES, pack_key,
+    },
     ram::{BATCH_RECORDS_MAX, Env},
 };
 
@@ -125,7 +128,7 @@ impl<D: Disk> Gateway<D> {
                 Err(ReadFault::Page(_)) => None,
             };
             let (mut chunks, mut taken) = (0, Taken::Done);
-            for chunk in view.iter().flat_map(|view| view.chunks()) {
+            for chunk in view.iter().flat_map(PageView::chunks) {
                 if let Ok(Chunk::Records(chunk)) = chunk
                     && chunks >= done
                 {
@@ -223,14 +226,22 @@ impl<D: Disk> Gateway<D> {
             return Ok(false);
         }
         let out = &mut filling.out[from..from + room];
-        if let Ok(Some(token)) = self.consume_from_disk(core, sensor, out) {
-            filling.batches[filling.drained.batches] = token;
-            filling.drained.batches += 1;
-            filling.drained.records += token.count() as usize;
-            filling.last = None;
-            return Ok(true);
+        match self.consume_from_disk(core, sensor, out) {
+            Ok(Some(token)) => {
+                filling.batches[filling.drained.batches] = token;
+                filling.drained.batches += 1;
+                filling.drained.records += token.count() as usize;
+                filling.last = None;
+                Ok(true)
+            }
+            // What should have been there is listed as lost by now.
+            Ok(None) => Ok(true),
+            Err(ConsumeError::Unreadable) => {
+                let error = std::io::Error::other("a page of the log could not be read");
+                Err(DiskError::new(Operation::Read, "the log", error))
+            }
+            Err(_) => Ok(false),
         }
-        Ok(false)
     }
 
     /// The sensor of this key; chunks of a spill are sorted, so the next one is near the last.

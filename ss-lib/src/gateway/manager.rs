@@ -18,6 +18,9 @@ use std::{
 const TICK: Duration = Duration::from_millis(100);
 /// From this share of the pool's sectors on, in percent, records go to disk.
 const PRESSURE_PERCENT: u64 = 80;
+/// From this share on an add wakes the manager, which would look within 100 ms anyway: a wake costs the
+/// add a few µs.
+const RING_PERCENT: u64 = 90;
 /// A disk with so much space is not called full.
 const ROOM_BYTES: u64 = 2 * crate::disk::SECTOR_BYTES as u64;
 /// Without an interval of its own, cursors are told to the log this often, in ms.
@@ -33,13 +36,13 @@ impl<D: Disk> Gateway<D> {
         if core.is_down {
             return;
         }
-        self.inner.is_starved.store(false, Relaxed);
         self.remove_leftovers(&mut core);
         if core.is_backing_off() {
             return;
         }
         let written_before = core.log.counts.bytes_written;
         let result = self.write_due(&mut core);
+        self.inner.is_rung.store(false, Relaxed);
         self.after_try(&mut core, &result, written_before);
         if result.is_err() {
             // Records found no room; what was acknowledged may have some, and make some.
@@ -55,6 +58,14 @@ impl<D: Disk> Gateway<D> {
         self.after_try(&mut core, &committed, written_before);
         if committed.is_err() {
             return;
+        }
+        if core.log.wants_index() {
+            let sealed = core.log.seal();
+            self.after_write(&mut core, &sealed);
+            if sealed.is_err() {
+                return;
+            }
+            self.mark_durable(&mut core);
         }
         // That a segment cannot be read or squeezed is no reason to keep records in RAM.
         let kept = self.reclaim(&mut core).and_then(|()| self.squeeze_some(&mut core));
@@ -95,8 +106,17 @@ impl<D: Disk> Gateway<D> {
     }
 
     fn is_under_pressure(&self) -> bool {
+        self.uses_percent(PRESSURE_PERCENT)
+    }
+
+    /// Whether the next regular look would come too late.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.uses_percent(RING_PERCENT)
+    }
+
+    fn uses_percent(&self, percent: u64) -> bool {
         let pool = self.pool();
-        u64::from(pool.sectors_used) * 100 >= u64::from(pool.sectors_limit) * PRESSURE_PERCENT
+        u64::from(pool.sectors_used) * 100 >= u64::from(pool.sectors_limit) * percent
     }
 
     /// Whether complete sectors fill a page: below that a pool that is merely in use would write.

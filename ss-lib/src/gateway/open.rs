@@ -99,7 +99,7 @@ impl<D: Disk> Gateway<D> {
             epoch,
             recovery,
             bell: Bell::default(),
-            is_starved: AtomicBool::new(false),
+            is_rung: AtomicBool::new(false),
             has_manager: AtomicBool::new(false),
             durable_lag_ms: AtomicU64::new(0),
         };

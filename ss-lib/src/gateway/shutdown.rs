@@ -120,7 +120,7 @@ impl<D: Disk> Gateway<D> {
 
     /// The log is told of every sensor whose numbers or counts it does not have, so that the next
     /// opening goes on with them.
-    fn mark_changed(&self) {
+    pub(super) fn mark_changed(&self) {
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);
             self.ram.with_tenant(sensor, |chain, tier, env| {

@@ -70,7 +70,8 @@ impl<D: Disk> Gateway<D> {
         let Core { log, partial, partial_page, .. } = core;
         let copied = self.ram.with_tenant(sensor, |chain, tier, env| {
             let slots = env.slots();
-            let ahead_before = tier.copied_ahead;
+            // How far it was copied before the page that is being filled.
+            let mut ahead_before = tier.copied_ahead;
             let mut from = tier.copied().max(chain.first_held_seq(slots, owner));
             if from >= chain.next_seq() {
                 return Copied::Done;
@@ -101,6 +102,11 @@ impl<D: Disk> Gateway<D> {
                         outcome = Copied::BufferFull;
                         return Visit::Stop;
                     }
+                    if *partial_page != log.page_number() {
+                        *partial_page = log.page_number();
+                        partial.clear();
+                        ahead_before = tier.copied_ahead;
+                    }
                     from = at + put as u64;
                     tier.copied_ahead = (from - tier.written) as u32;
                 }
@@ -112,10 +118,6 @@ impl<D: Disk> Gateway<D> {
             {
                 chain.drop_corrupt_front(env, owner);
             }
-            if *partial_page != log.page_number() {
-                *partial_page = log.page_number();
-                partial.clear();
-            }
             if tier.copied_ahead != ahead_before && partial.len() < partial.capacity() {
                 partial.push((sensor, ahead_before));
             }
@@ -125,8 +127,8 @@ impl<D: Disk> Gateway<D> {
     }
 
     /// Forgets the partly filled page, and that what is in it was copied. A sensor whose run began in
-    /// the page before is set back to its beginning: that page is written, and what of it is in RAM
-    /// still is copied again, which a reader of the log does not mind.
+    /// the page before keeps what is in there: that page is written. A number that stands in the log and
+    /// is not counted as written would be given to another record after a kill.
     fn drop_partial(&self, core: &mut Core<D>) {
         if core.partial.len() == core.partial.capacity() {
             // Not every copy could be noted: the page stays.

@@ -108,8 +108,8 @@ fn what_the_pool_has_no_room_for_comes_back_from_disk_in_order() {
 #[test]
 fn a_kill_loses_nothing_that_was_written() {
     let dir = tempfile::tempdir().unwrap();
-    let mut next = vec![0; 20];
-    let mut acked = vec![0; 20];
+    let mut next = [0; 20];
+    let mut acked = [0; 20];
     for round in 0..40 {
         let mut gateway = Gateway::open_dir(dir.path(), &small(20)).unwrap();
         assert_eq!(gateway.epoch(), round + 1);

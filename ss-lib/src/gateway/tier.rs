@@ -236,10 +236,6 @@ impl Tier {
         self.disk_max.add(records);
     }
 
-    pub(crate) fn count_refused(&mut self) {
-        self.refused.add(1);
-    }
-
     /// The counts of the sensor's whole life that no cursor says.
     pub(crate) fn life(&self, chain: &Chain) -> LifeCounts {
         let now = chain.stats();

@@ -41,9 +41,9 @@ pub use pool::PoolStats;
 #[cfg(feature = "std")]
 pub(crate) use sector::Sample;
 #[cfg(feature = "std")]
-pub use shared::{Shared, SharedConfig, footprint_bytes};
+pub(crate) use shared::footprint_bytes_beside;
 #[cfg(feature = "std")]
-pub(crate) use shared::{SharedEnv, footprint_bytes_beside};
+pub use shared::{Shared, SharedConfig, footprint_bytes};
 pub use slots::SECTORS_MAX;
 #[cfg(feature = "std")]
 pub(crate) use slots::Slots;

@@ -155,6 +155,25 @@ impl<B: Backing> Store<B> {
         }
     }
 
+    /// Adds the sample if the sensor's open sector takes it.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn add_to_open_sector(
+        &mut self,
+        sensor: Sensor,
+        sample: Sample,
+    ) -> Result<Option<u64>, AppendError> {
+        self.backing
+            .with_chain(sensor, |chain, env| {
+                // Asked under the chain's lock, which `shut_down` passes through: see there.
+                if env.is_closing() {
+                    return Err(AppendError::ShuttingDown);
+                }
+                chain.append(env.slots(), sensor, sample)
+            })
+            .unwrap_or(Err(AppendError::UnknownSensor))
+    }
+
     /// Adds the sample if there is room for it without dropping anything. `None`: there is none.
     #[cfg(feature = "std")]
     #[inline]

@@ -89,7 +89,7 @@ pub(crate) struct RunHeader {
 
 impl RunHeader {
     /// The same run from its record number `index` on, where nothing was skipped.
-    pub(crate) fn from_record(self, index: u32) -> Self {
+    pub(crate) fn starting_at(self, index: u32) -> Self {
         if index == 0 {
             return self;
         }
@@ -209,15 +209,6 @@ impl<'a> RunCoder<'a> {
         true
     }
 
-    /// Bytes of the coding now.
-    pub(crate) fn len(&self) -> usize {
-        if self.runs == 0 {
-            0
-        } else {
-            self.used - Self::COUNT_BYTES + varint_len(self.runs.into())
-        }
-    }
-
     /// The coding: empty if there is only the first run.
     pub(crate) fn finish(self) -> &'a [u8] {
         if self.runs == 0 {
@@ -294,20 +285,38 @@ pub(super) fn decode(body: Body<'_>, info: PageInfo) -> Option<RecordsChunk<'_>>
     is_sound.then_some(RecordsChunk { header, count, runs, run_count, payload })
 }
 
+/// The records' numbers alone, as [`decode`] would give them.
+#[inline]
+pub(super) fn extent(body: &Body<'_>) -> Option<super::Extent> {
+    let (tag, key, mut fields) = (body.tag, body.key, Decoder::new(body.fields.rest()));
+    let form = tag >> FORM_SHIFT & 3;
+    let ext = if tag & TYPE_MASK == kind::RECORDS_EXT { fields.varint()? } else { 0 };
+    let first_seq = fields.varint()?;
+    let count = fields.varint()?;
+    let mut skip = 0;
+    if ext & EXT_SKIP != 0 {
+        fields.signed()?;
+        if form == Form::Grid.code() {
+            fields.varint()?;
+        }
+        skip = fields.varint()?;
+    }
+    let end_seq = first_seq.checked_add(count)?;
+    let is_sound = count >= 1 && skip <= first_seq && key >> 40 == 0 && form <= Form::Event.code();
+    let kind =
+        if form == Form::Event.code() { crate::Kind::Event } else { crate::Kind::TimeSeries };
+    is_sound.then_some(super::Extent { key, first_seq, end_seq, skip, kind })
+}
+
 impl<'a> RecordsChunk<'a> {
     /// The number after its last record's.
     pub(crate) fn end_seq(&self) -> u64 {
         self.header.first_seq + u64::from(self.count)
     }
 
-    /// The records' bytes.
-    pub(crate) fn payload(&self) -> &'a [u8] {
-        self.payload
-    }
-
     /// The chunk's runs, each of one grid: its header and its records' bytes.
     pub(crate) fn runs(&self) -> Runs<'a> {
-        Runs { header: self.header, rest: self.payload, runs: self.runs, run_count: self.run_count }
+        Runs { header: self.header, rest: self.payload, further: self.runs, left: self.run_count }
     }
 
     /// Copies the records from number `from_seq` on into `out`. Returns how many were copied.
@@ -362,8 +371,8 @@ fn copy_run(header: &RunHeader, payload: &[u8], skip: usize, out: &mut [Record])
 pub(crate) struct Runs<'a> {
     header: RunHeader,
     rest: &'a [u8],
-    runs: Decoder<'a>,
-    run_count: u32,
+    further: Decoder<'a>,
+    left: u32,
 }
 
 impl<'a> Iterator for Runs<'a> {
@@ -375,15 +384,15 @@ impl<'a> Iterator for Runs<'a> {
         }
         let header = self.header;
         let record_bytes = header.form.record_bytes();
-        if self.run_count == 0 {
+        if self.left == 0 {
             return Some((header, core::mem::take(&mut self.rest)));
         }
-        self.run_count -= 1;
-        let records = self.runs.varint()? as u32;
-        let off_grid_ms = self.runs.signed()?;
+        self.left -= 1;
+        let records = self.further.varint()? as u32;
+        let off_grid_ms = self.further.signed()?;
         let (run, rest) = self.rest.split_at_checked(records as usize * record_bytes)?;
         self.rest = rest;
-        self.header = header.from_record(records);
+        self.header = header.starting_at(records);
         self.header.base_ms = self.header.base_ms.wrapping_add_signed(off_grid_ms);
         Some((header, run))
     }

@@ -4,7 +4,7 @@ use super::{
     super::{
         append::KeyRange,
         cache::ReadFault,
-        chunk::{Chunk, ClockChunk, LifeCounts, LossChunk, RecordsChunk, SensorChunk},
+        chunk::{Chunk, ClockChunk, Extent, LifeCounts, LossChunk, Part, SensorChunk},
         io::Disk,
         log::Log,
         page::{PageFault, PageView},
@@ -24,8 +24,9 @@ pub(crate) struct RecoveredSensor {
 /// What was read so far.
 pub(super) struct Roll {
     sensors: Vec<RecoveredSensor>,
-    /// Sensors in order of their keys.
-    by_key: Vec<(u64, u32)>,
+    /// Sensors in order of their keys, with what every chunk of records changes: chunks of a spill are
+    /// sorted, so that applying one walks along here.
+    by_key: Vec<Known>,
     /// Where the last one was found: chunks of a spill are sorted, so the next one is near.
     near: usize,
     losses: Vec<LossChunk>,
@@ -33,6 +34,18 @@ pub(super) struct Roll {
     pub(super) epoch: u32,
     pub(super) last_lsn: u64,
 }
+
+/// The part of a sensor's state that records change. It counts, not the sensor's chunk.
+#[derive(Clone, Copy)]
+struct Known {
+    key: u64,
+    end_seq: u64,
+    held: u64,
+    index: u32,
+}
+
+/// Places that are looked at one after the other before the search leaps.
+const NEAR: usize = 12;
 
 impl Roll {
     pub(super) fn new() -> Self {
@@ -48,66 +61,69 @@ impl Roll {
     }
 
     pub(super) fn finish(&mut self, state: &mut State) {
+        for known in &self.by_key {
+            let chunk = &mut self.sensors[known.index as usize].chunk;
+            (chunk.end_seq, chunk.held) = (known.end_seq, known.held);
+        }
         state.recovery.records = self.sensors.iter().map(|sensor| sensor.chunk.held).sum();
         state.sensors = core::mem::take(&mut self.sensors);
         state.losses = core::mem::take(&mut self.losses);
         state.clocks = core::mem::take(&mut self.clocks);
     }
 
+    /// The sensor's place in the order of keys, or where it would be.
+    #[inline]
     fn find(&mut self, key: u64) -> Result<usize, usize> {
-        for at in self.near..(self.near + 4).min(self.by_key.len()) {
-            if self.by_key[at].0 == key {
-                self.near = at;
-                return Ok(self.by_key[at].1 as usize);
-            }
+        if self.by_key.get(self.near).is_none_or(|near| near.key > key) {
+            self.near = 0;
         }
-        match self.by_key.binary_search_by_key(&key, |&(key, _)| key) {
-            Ok(at) => {
-                self.near = at;
-                Ok(self.by_key[at].1 as usize)
-            }
-            Err(at) => Err(at),
-        }
+        let near = &self.by_key[self.near..];
+        let steps = near.iter().take(NEAR).take_while(|known| known.key < key).count();
+        let at = if steps < NEAR {
+            self.near + steps
+        } else {
+            self.near + near.partition_point(|known| known.key < key)
+        };
+        self.near = at;
+        if self.by_key.get(at).is_some_and(|known| known.key == key) { Ok(at) } else { Err(at) }
     }
 
-    fn add(&mut self, at: usize, sensor: RecoveredSensor) -> usize {
-        let index = self.sensors.len();
-        self.by_key.insert(at, (sensor.chunk.key, index as u32));
+    fn add(&mut self, at: usize, sensor: RecoveredSensor) {
+        let SensorChunk { key, end_seq, held, .. } = sensor.chunk;
+        self.by_key.insert(at, Known { key, end_seq, held, index: self.sensors.len() as u32 });
         self.sensors.push(sensor);
-        index
     }
 
     fn apply_sensor(&mut self, chunk: SensorChunk) {
         let position = Position { segment: chunk.first_segment, page: 0 };
         match self.find(chunk.key) {
-            Ok(index) => {
-                let sensor = &mut self.sensors[index];
+            Ok(at) => {
+                let known = &mut self.by_key[at];
+                let sensor = &mut self.sensors[known.index as usize];
                 // The position that is known may be the nearer one.
-                let position = if chunk.held > 0 && sensor.chunk.held > 0 {
+                let position = if chunk.held > 0 && known.held > 0 {
                     sensor.position.max(position)
                 } else {
                     position
                 };
+                (known.end_seq, known.held) = (chunk.end_seq, chunk.held);
                 *sensor = RecoveredSensor { chunk, position };
             }
-            Err(at) => {
-                self.add(at, RecoveredSensor { chunk, position });
-            }
+            Err(at) => self.add(at, RecoveredSensor { chunk, position }),
         }
     }
 
-    fn apply_records(&mut self, chunk: &RecordsChunk<'_>, position: Position) {
-        let header = &chunk.header;
-        let index = match self.find(header.key) {
-            Ok(index) => index,
+    fn apply_records(&mut self, extent: &Extent, position: Position) {
+        let at = match self.find(extent.key) {
+            Ok(at) => at,
             // Its definition was in a page that cannot be read.
             Err(at) => {
-                let first_seq = header.first_seq - header.skip;
+                let first_seq = extent.first_seq - extent.skip;
                 let chunk = SensorChunk {
-                    key: header.key,
-                    kind: header.form.kind(),
+                    key: extent.key,
+                    kind: extent.kind,
                     is_active: false,
-                    period_ms: header.period_ms.max(1),
+                    period_ms: 1,
                     head_seq: first_seq,
                     end_seq: first_seq,
                     held: 0,
@@ -115,38 +131,44 @@ impl Roll {
                     first_segment: position.segment,
                     counts: LifeCounts::default(),
                 };
-                self.add(at, RecoveredSensor { chunk, position })
+                self.add(at, RecoveredSensor { chunk, position });
+                at
             }
         };
-        let sensor = &mut self.sensors[index];
-        let known = &mut sensor.chunk;
-        if chunk.end_seq() <= known.end_seq {
+        let known = &mut self.by_key[at];
+        if extent.end_seq <= known.end_seq {
             return;
         }
         // Numbers that this chunk does not account for were in pages that cannot be read. They count
         // as held until whoever reads there finds that they are lost.
-        let missing = (header.first_seq - header.skip).saturating_sub(known.end_seq);
+        let missing = (extent.first_seq - extent.skip).saturating_sub(known.end_seq);
         if known.held == 0 {
-            known.head_seq =
-                if missing > 0 { known.end_seq } else { header.first_seq.max(known.end_seq) };
-            known.hole = (known.head_seq, known.head_seq);
+            let sensor = &mut self.sensors[known.index as usize];
+            let head_seq =
+                if missing > 0 { known.end_seq } else { extent.first_seq.max(known.end_seq) };
+            sensor.chunk.head_seq = head_seq;
+            sensor.chunk.hole = (head_seq, head_seq);
             sensor.position = position;
         }
-        known.held += missing + chunk.end_seq() - header.first_seq.max(known.end_seq);
-        known.end_seq = chunk.end_seq();
+        known.held += missing + extent.end_seq - extent.first_seq.max(known.end_seq);
+        known.end_seq = extent.end_seq;
     }
 
     fn apply(&mut self, view: &PageView<'_>, position: Position) -> KeyRange {
         let mut keys: KeyRange = None;
-        for chunk in view.chunks() {
-            // What follows a chunk that cannot be decoded cannot be told apart.
-            let Ok(chunk) = chunk else { break };
-            match chunk {
-                Chunk::Records(chunk) => {
-                    let key = chunk.header.key;
+        // What follows a chunk that cannot be decoded cannot be told apart.
+        let mut chunks = view.chunks();
+        while let Ok(Some(part)) = chunks.next_part() {
+            let chunk = match part {
+                Part::Records(extent) => {
+                    let key = extent.key;
                     keys = Some((keys.map_or(key, |(first, _)| first), key));
-                    self.apply_records(&chunk, position);
+                    self.apply_records(&extent, position);
+                    continue;
                 }
+                Part::Other(chunk) => chunk,
+            };
+            match chunk {
                 Chunk::Sensor(chunk) => self.apply_sensor(chunk),
                 Chunk::Loss(loss) => {
                     let same = |known: &&mut LossChunk| {
@@ -162,10 +184,7 @@ impl Roll {
                     self.clocks.retain(|known| known.epoch != clock.epoch);
                     self.clocks.push(clock);
                 }
-                Chunk::Head(_)
-                | Chunk::CheckpointEnd { .. }
-                | Chunk::Index(_)
-                | Chunk::Footer(_) => {}
+                _ => {}
             }
         }
         keys

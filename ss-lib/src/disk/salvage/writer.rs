@@ -229,7 +229,7 @@ impl<'a, T: Disk> Writer<'a, T> {
                 let bytes = count * header.form.record_bytes();
                 if bytes < payload.len() {
                     payload.drain(..bytes);
-                    *header = header.from_record(count as u32);
+                    *header = header.starting_at(count as u32);
                     break;
                 }
                 whole += 1;

@@ -60,12 +60,9 @@ impl Group {
                 // Its records are gone; the gap is found when they are read.
                 Err(ReadFault::Page(_)) => continue,
             };
-            for chunk in view.chunks() {
-                let Ok(Chunk::Records(chunk)) = chunk else { continue };
+            let mut chunks = view.chunks();
+            while let Ok(Some(chunk)) = chunks.next_records_in(self.from.key..self.limit) {
                 let key = chunk.header.key;
-                if key < self.from.key || key >= self.limit {
-                    continue;
-                }
                 if head.0 != key {
                     let done = if key == self.from.key { self.from.seq } else { 0 };
                     head = (key, head_of(key).max(done));

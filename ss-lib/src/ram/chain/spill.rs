@@ -164,11 +164,6 @@ impl Chain {
         complete.take(most as usize).count() as u32
     }
 
-    /// When the oldest record was taken, by what its sector says; for a policy, not for a record.
-    pub(crate) fn has_records(&self) -> bool {
-        self.first.is_some()
-    }
-
     /// Gives the first sector back if every record in it is below `below_seq`: they are held elsewhere
     /// from now on. Pending records stay pending there.
     pub(crate) fn retire_first<'m>(

@@ -73,7 +73,7 @@ fn a_run_that_does_not_fit_is_cut_and_goes_on_in_the_next_page() {
             });
             assert!(pushed > 0);
             rest = &rest[pushed * form.record_bytes()..];
-            run = run.from_record(pushed as u32);
+            run = run.starting_at(pushed as u32);
             seen.extend(records_of(&page));
         }
         assert_eq!(seen.len(), 3_000);
@@ -94,9 +94,7 @@ fn runs_that_are_off_the_grid_keep_their_times() {
         let mut runs = RunCoder::new(&mut codes);
         assert!(runs.push(4, -30));
         assert!(runs.push(8, 5));
-        let len = runs.len();
         let coding = runs.finish().to_vec();
-        assert_eq!(coding.len(), len);
         assert_eq!(page.push_runs(&header(Form::Grid), &coding, &payload), 12);
     });
     let times: Vec<u64> =
