@@ -344,7 +344,7 @@ impl<D: Disk> Gateway<D> {
         self.ram.last_loss()
     }
 
-    /// Records ever entered into the ledger, those of openings before as far as it still names them.
+    /// Records ever entered into the ledger, those of openings before included.
     pub fn losses_recorded(&self) -> u64 {
         self.ram.losses_recorded()
     }

@@ -179,5 +179,17 @@ fn restore_losses(ram: &Store<crate::ram::Shared<Tier>>, state: &State) {
             });
         });
     }
-    ram.with_ledger(|mut ledger| ledger.mark_all_saved());
+    // The sensors' counts go further back than the entries.
+    let lost = |sensor| {
+        ram.with_tenant(sensor, |chain, tier, _| {
+            let counts = tier.stats(chain);
+            counts.dropped() + counts.rejected
+        })
+    };
+    let lost: u64 = ram.sensors().filter_map(lost).sum();
+    let unnamed = lost.saturating_sub(ram.ledger().records);
+    ram.with_ledger(|mut ledger| {
+        ledger.count_forgotten(unnamed);
+        ledger.mark_all_saved();
+    });
 }

@@ -261,6 +261,27 @@ fn a_squeeze_of_sensors_that_fill_its_buffer_loses_nothing() {
     }
 }
 
+/// A checkpoint has as many entries of the ledger as RAM has: what is older is forgotten, and counted so.
+#[test]
+fn what_the_ledger_forgot_is_still_counted_after_another_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = GatewayConfig { losses_max: 16, ..small(1) };
+    let mut gateway = Gateway::open_dir(dir.path(), &config).unwrap();
+    let handles = sensors(&mut gateway, 1);
+    for n in 0..100 {
+        add(&mut gateway, &handles, n);
+        let token = gateway.consume(handles[0], &mut [Record::default(); 1]).unwrap().unwrap();
+        if n % 2 == 0 { gateway.reject(token).unwrap() } else { gateway.ack(token).unwrap() }
+    }
+    let before = gateway.ledger();
+    assert!(before.forgotten > 0, "{before:?}");
+    assert!(gateway.shut_down(None, &mut |_| ()).is_complete());
+    drop(gateway);
+    let gateway = Gateway::open_dir(dir.path(), &config).unwrap();
+    let after = gateway.ledger();
+    assert_eq!((after.records, after.forgotten), (50, before.forgotten));
+}
+
 #[test]
 fn an_orderly_end_keeps_everything() {
     let dir = tempfile::tempdir().unwrap();

@@ -171,6 +171,13 @@ impl Ledger<'_> {
         }
     }
 
+    /// Records that were lost in an opening before, and that no entry names any more.
+    #[cfg(feature = "std")]
+    pub(crate) fn count_forgotten(&mut self, records: u64) {
+        self.state.records += records;
+        self.state.forgotten += records;
+    }
+
     /// Every entry is saved.
     #[cfg(feature = "std")]
     pub(crate) fn mark_all_saved(&mut self) {
