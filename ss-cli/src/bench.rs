@@ -115,8 +115,8 @@ struct Load {
 #[derive(Debug, Serialize)]
 struct Budget {
     name: String,
-    wanted: f64,
-    got: f64,
+    wanted_ns: f64,
+    got_ns: f64,
     met: bool,
 }
 
@@ -212,8 +212,12 @@ fn arms() -> Result<Vec<Arm>, String> {
 
 fn report(arms: &[Arm], arguments: &Arguments) -> Report {
     let loads: Vec<Load> = arms.iter().map(figures).collect();
-    let budget =
-        |name: String, wanted: f64, got: f64| Budget { name, wanted, got, met: got <= wanted };
+    let budget = |name: String, wanted_ns: f64, got_ns: f64| Budget {
+        name,
+        wanted,
+        got,
+        met: got <= wanted,
+    };
     let mut budgets = Vec::new();
     for load in loads.iter().filter(|load| load.producers == 1 && load.lock == "sensor") {
         if let Some(mean_ns) = load.mean_ns {
@@ -308,8 +312,8 @@ fn summary(report: &Report, style: Style) -> String {
         .map(|budget| {
             vec![
                 budget.name.clone(),
-                grouped(text::whole(budget.wanted)),
-                tenths(budget.got),
+                grouped(text::whole(budget.wanted_ns)),
+                tenths(budget.got_ns),
                 if budget.met { "met" } else { "MISSED" }.to_owned(),
             ]
         })

@@ -3,7 +3,7 @@
 mod backlog;
 mod producers;
 
-use super::{Budget, Machine, machine};
+use super::{Machine, machine};
 use crate::{
     Answer, Failure,
     output::{self, Style},
@@ -88,6 +88,15 @@ pub(super) fn run(
         summary(&report, Style::of_stdout())
     };
     output::print(&text, answer)
+}
+
+/// A figure of the report, in the unit that its name ends with.
+#[derive(Debug, Serialize)]
+struct Budget {
+    name: String,
+    wanted: f64,
+    got: f64,
+    met: bool,
 }
 
 /// One figure with its budget.
