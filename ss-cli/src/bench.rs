@@ -214,9 +214,9 @@ fn report(arms: &[Arm], arguments: &Arguments) -> Report {
     let loads: Vec<Load> = arms.iter().map(figures).collect();
     let budget = |name: String, wanted_ns: f64, got_ns: f64| Budget {
         name,
-        wanted,
-        got,
-        met: got <= wanted,
+        wanted_ns,
+        got_ns,
+        met: got_ns <= wanted_ns,
     };
     let mut budgets = Vec::new();
     for load in loads.iter().filter(|load| load.producers == 1 && load.lock == "sensor") {
