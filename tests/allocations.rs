@@ -142,7 +142,12 @@ fn the_gateways_store_is_at_most_1_mib() {
 
 /// Everything that a gateway with a disk does in a day, in short: both tiers in use, segments begun,
 /// sealed, squeezed and removed.
-fn use_disk(store: &mut Gateway, sensors: &[Sensor], out: &mut [Record], tokens: &mut [BatchToken]) {
+fn use_disk(
+    store: &mut Gateway,
+    sensors: &[Sensor],
+    out: &mut [Record],
+    tokens: &mut [BatchToken],
+) {
     for round in 0..160_u64 {
         for _ in 0..12 {
             for &sensor in sensors {

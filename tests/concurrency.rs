@@ -328,8 +328,12 @@ fn field_b20_a_gateway_keeps_every_sensors_records_apart_and_in_order() {
     thread::scope(|scope| {
         let stop_at_end = Stop(&stop);
         for producer in 0..2 {
-            let own: Vec<_> =
-                sensors.iter().copied().enumerate().filter(|(place, _)| place % 2 == producer).collect();
+            let own: Vec<_> = sensors
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(place, _)| place % 2 == producer)
+                .collect();
             let (mut store, stop) = (store.clone(), &stop);
             scope.spawn(move || {
                 let mut number = 0_u64;

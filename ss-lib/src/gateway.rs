@@ -21,7 +21,9 @@ mod spill;
 mod tier;
 mod upload;
 
+// An interpreter has no files.
 #[cfg(test)]
+#[cfg(not(miri))]
 mod tests;
 
 pub use crate::disk::{OpenError, Origin, Recovery};
@@ -84,6 +86,7 @@ struct Bell {
 }
 
 /// What is behind the log's lock.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Core<D: Disk> {
     log: Log<D>,
     squeeze: Squeeze<D>,
@@ -108,6 +111,8 @@ struct Core<D: Disk> {
     backoff_ms: u64,
     /// Damaged pages that had been met when the squeeze began.
     squeeze_damaged: u64,
+    /// Bytes that had been written when the last write failed.
+    failed_at_bytes: u64,
     reserve_bytes: u64,
     /// While the reserve is in use, when cursors are told to the log next.
     reserve_due_ms: u64,

@@ -164,8 +164,8 @@ fn field_b30_a_record_takes_few_bytes_on_disk() {
     for round in 0..200 {
         store.tick(round * 1_000);
     }
-    let per_record = store.disk().bytes as f64 / store.disk().records as f64;
-    assert!(per_record <= 11.0, "{per_record} B a record: {:?}", store.disk());
+    let disk = store.disk();
+    assert!(disk.records > 40_000 && disk.bytes <= 11 * disk.records, "{disk:?}");
 }
 
 /// The store lay in a directory that does not survive a restart, and nobody knew.
@@ -200,7 +200,7 @@ fn field_b35_a_segment_goes_only_after_the_cursor_that_frees_it_is_durable() {
         disk.take_done();
         store.tick(round * 2_000 + 1_000);
         let done = disk.take_done();
-        let is_segment = |name: &str| name.ends_with(".seg");
+        let is_segment = |name: &str| name.contains(".seg");
         let unlinks = done.iter().position(|(c, f)| *c == Call::Unlink && is_segment(f));
         let Some(first) = unlinks else { continue };
         removed += 1;
@@ -258,7 +258,9 @@ fn field_b37_numbers_that_run_out_are_an_error_and_lose_nothing() {
     store.check().unwrap();
 
     // The numbers of segments and pages: what does not fit any more stays where it is.
-    for (segment, lsn) in [(u64::MAX - 3, 1), (1, u64::MAX - (1 << 20) - 25), (u64::MAX, 1), (1, u64::MAX)] {
+    for (segment, lsn) in
+        [(u64::MAX - 3, 1), (1, u64::MAX - (1 << 20) - 25), (u64::MAX, 1), (1, u64::MAX)]
+    {
         let disk = FaultyDisk::default();
         let origin = Origin { segment, lsn, ..Origin::default() };
         let config = GatewayConfig { origin, full: WhenFull::Refuse, ..config() };

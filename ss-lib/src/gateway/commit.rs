@@ -233,14 +233,19 @@ impl<D: Disk> Gateway<D> {
         let spilled = self.spill(&mut core, super::spill::Spill::All);
         self.after_write(&mut core, &spilled);
         spilled?;
+        self.save_and_sync(&mut core)
+    }
+
+    /// Saves every sensor whose numbers or counts the log does not have, and syncs, all under the lock.
+    pub(super) fn save_and_sync(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         self.mark_changed();
-        let saved = self.save(&mut core);
-        self.after_write(&mut core, &saved);
+        let saved = self.save(core);
+        self.after_write(core, &saved);
         saved?;
         let synced = core.log.sync_now();
-        self.after_write(&mut core, &synced);
+        self.after_write(core, &synced);
         synced?;
-        self.mark_durable(&mut core);
+        self.mark_durable(core);
         Ok(())
     }
 }

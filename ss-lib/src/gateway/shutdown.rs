@@ -93,16 +93,8 @@ impl<D: Disk> Gateway<D> {
             spilled?;
             progress(Progress { records, left: self.unwritten() });
         }
-        self.mark_changed();
         core.is_ending = true;
-        let saved = self.save(&mut core);
-        self.after_write(&mut core, &saved);
-        saved?;
-        let synced = core.log.sync_now();
-        self.after_write(&mut core, &synced);
-        synced?;
-        self.mark_durable(&mut core);
-        Ok(())
+        self.save_and_sync(&mut core)
     }
 
     /// Records that are in RAM only.

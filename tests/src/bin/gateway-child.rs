@@ -56,8 +56,12 @@ fn main() {
     let manager = gateway.start_manager();
     thread::scope(|scope| {
         for turn in 0..2 {
-            let own: Vec<_> =
-                sensors.iter().copied().enumerate().filter(|(place, _)| place / 2 == turn).collect();
+            let own: Vec<_> = sensors
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(place, _)| place / 2 == turn)
+                .collect();
             let (gateway, stop) = (gateway.clone(), &stop);
             scope.spawn(move || add(gateway, &own, stop));
         }
