@@ -374,7 +374,7 @@ fn field_b20_a_gateway_keeps_every_sensors_records_apart_and_in_order() {
     drop(manager);
     let added = store.totals().added;
     eprintln!("gateway soak: {added} added, {disk:?}");
-    assert!(disk.bytes_written > 0 && disk.segments > 1, "{disk:?}");
+    assert!(disk.bytes_peak > 128 << 10 && disk.pages_read > 0, "{disk:?}");
     for (&sensor, account) in sensors.iter().zip(&accounts) {
         account.close(store.stats(sensor).unwrap());
     }

@@ -1,7 +1,7 @@
 //! The property test over both tiers: random operations on a gateway with real files and on a model that
 //! a child could read, with kills, restarts and another configuration at any moment.
 //!
-//! `SS_MODEL_CASES` asks for more cases (one here for each fifty of those in RAM alone), `SS_MODEL_SEED`
+//! `SS_MODEL_CASES` asks for more cases (one here for each hundred of those in RAM alone), `SS_MODEL_SEED`
 //! for others.
 #![cfg(not(feature = "shuttle"))]
 
@@ -59,7 +59,7 @@ fn run_job(seed: u64, job: u64) -> Happened {
 
 #[test]
 fn random_operations_over_both_tiers_keep_every_promise() {
-    let asked = settings::number("SS_MODEL_CASES", 20_000_u64) / 50;
+    let asked = settings::number("SS_MODEL_CASES", 20_000_u64) / 100;
     let seed = settings::number("SS_MODEL_SEED", 1);
     let jobs = asked.div_ceil(CASES_PER_JOB);
     let next = AtomicU64::new(0);

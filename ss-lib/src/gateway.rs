@@ -111,6 +111,8 @@ struct Core<D: Disk> {
     backoff_ms: u64,
     /// Damaged pages that had been met when the squeeze began.
     squeeze_damaged: u64,
+    /// Bytes that had been written when the last write failed.
+    failed_at_bytes: u64,
     reserve_bytes: u64,
     /// While the reserve is in use, when cursors are told to the log next.
     reserve_due_ms: u64,

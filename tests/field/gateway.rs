@@ -165,7 +165,7 @@ fn field_b30_a_record_takes_few_bytes_on_disk() {
         store.tick(round * 1_000);
     }
     let disk = store.disk();
-    assert!(disk.bytes <= 11 * disk.records, "more than 11 B a record: {disk:?}");
+    assert!(disk.records > 40_000 && disk.bytes <= 11 * disk.records, "{disk:?}");
 }
 
 /// The store lay in a directory that does not survive a restart, and nobody knew.
@@ -200,7 +200,7 @@ fn field_b35_a_segment_goes_only_after_the_cursor_that_frees_it_is_durable() {
         disk.take_done();
         store.tick(round * 2_000 + 1_000);
         let done = disk.take_done();
-        let is_segment = |name: &str| name.ends_with(".seg");
+        let is_segment = |name: &str| name.contains(".seg");
         let unlinks = done.iter().position(|(c, f)| *c == Call::Unlink && is_segment(f));
         let Some(first) = unlinks else { continue };
         removed += 1;

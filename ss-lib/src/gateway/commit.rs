@@ -38,6 +38,12 @@ pub(super) fn sensor_chunk(
     chunk.counts = tier.life(chain);
     chunk.head_seq = tier.head_now(chain, slots, owner);
     chunk.end_seq = tier.written.max(chunk.head_seq);
+    // What was recycled in RAM behind the last written number is not among the numbers that the log is
+    // told of: it counts when that is passed.
+    let held = u64::from(chain.pending()) + u64::from(chain.unsent());
+    let above = held - chain.held_below(slots, owner, chunk.end_seq);
+    let gone = (chain.next_seq() - chunk.end_seq).saturating_sub(above);
+    chunk.counts.recycled = chunk.counts.recycled.saturating_sub(gone);
     chunk.held = u64::from(tier.disk_held) + chain.held_below(slots, owner, tier.written);
     chunk.held = chunk.held.min(chunk.end_seq - chunk.head_seq);
     chunk.hole = tier.hole();

@@ -41,22 +41,23 @@ impl<D: Disk> Gateway<D> {
             return;
         }
         let written_before = core.log.counts.bytes_written;
-        let result = self.write_due(&mut core);
+        let written = self.write_due(&mut core);
         self.inner.is_rung.store(false, Relaxed);
-        self.after_try(&mut core, &result, written_before);
-        if result.is_err() {
-            // Records found no room; what was acknowledged may have some, and make some.
-            if core.log.is_open() {
-                let (mut core, committed) = self.commit(core);
-                // The records' error stands: it says when they are tried again.
-                let _ = committed.and_then(|()| self.reclaim(&mut core));
-            }
+        self.after_try(&mut core, &written, written_before);
+        if written.is_err() && !core.log.is_open() {
             return;
         }
+        // Also if records found no room: what was acknowledged has some, and makes more.
         self.keep_quotas(&mut core);
         let (mut core, committed) = self.commit_due(core);
-        self.after_try(&mut core, &committed, written_before);
+        if written.is_ok() || committed.is_err() {
+            self.after_try(&mut core, &committed, written_before);
+        }
         if committed.is_err() {
+            return;
+        }
+        if written.is_err() {
+            let _ = self.reclaim(&mut core);
             return;
         }
         if core.log.wants_index() {

@@ -81,6 +81,7 @@ impl<D: Disk> Gateway<D> {
             retry_ms: 0,
             backoff_ms: 0,
             squeeze_damaged: 0,
+            failed_at_bytes: u64::MAX,
             reserve_bytes,
             reserve_due_ms: 0,
             flushes: 0,

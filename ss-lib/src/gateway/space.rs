@@ -137,7 +137,12 @@ impl<D: Disk> Gateway<D> {
     /// Notes how a write went: health, and when the next one is tried.
     pub(super) fn after_write<T>(&self, core: &mut Core<D>, result: &Result<T, DiskError>) {
         match result {
+            // That there was nothing to write says nothing of the disk.
+            Ok(_)
+                if core.log.counts.bytes_written == core.failed_at_bytes
+                    && !self.has_space(SECTOR_BYTES as u64) => {}
             Ok(_) => {
+                core.failed_at_bytes = u64::MAX;
                 self.inner.health.set(HealthCause::DiskFull, false);
                 self.inner.health.set(HealthCause::IoError, false);
                 core.backoff_ms = 0;
@@ -150,6 +155,7 @@ impl<D: Disk> Gateway<D> {
                 let cause =
                     if error.is_full() { HealthCause::DiskFull } else { HealthCause::IoError };
                 self.inner.health.set(cause, true);
+                core.failed_at_bytes = core.log.counts.bytes_written;
                 core.backoff_ms = (core.backoff_ms * 2).clamp(BACKOFF_MS, BACKOFF_MS_MAX);
                 core.retry_ms = core.steady_ms + core.backoff_ms;
             }
@@ -204,10 +210,19 @@ impl<D: Disk> Gateway<D> {
         self.inner.health.get().has(HealthCause::ReserveInUse)
     }
 
-    /// Records do not take the space that is there for acknowledgements: without those no segment ever
-    /// becomes free.
-    pub(super) fn leave_reserve(&self, core: &mut Core<D>) -> Result<(), DiskError> {
-        if !self.is_reserve_open(core) {
+    /// Whether the disk has so many bytes, and a sector more.
+    fn has_space(&self, bytes: u64) -> bool {
+        let wanted = bytes + SECTOR_BYTES as u64;
+        self.inner.disk.space().is_ok_and(|space| space.free_bytes >= wanted)
+    }
+
+    /// Records stay out of the space that was reserved, also while it is free for acknowledgements.
+    pub(super) fn leave_reserve(&self, core: &Core<D>) -> Result<(), DiskError> {
+        let wanted = self.inner.config.reserve_bytes;
+        if core.reserve_bytes >= wanted || !self.inner.health.get().has(HealthCause::ReserveInUse) {
+            return Ok(());
+        }
+        if self.has_space(wanted + SECTOR_BYTES as u64) {
             return Ok(());
         }
         let error = io::Error::from(io::ErrorKind::StorageFull);
@@ -222,9 +237,7 @@ impl<D: Disk> Gateway<D> {
         }
         let disk = &*self.inner.disk;
         // Beside the reserve there must be something left, or it would be opened again at once.
-        let is_there_room =
-            disk.space().is_ok_and(|space| space.free_bytes > wanted + 8 * SECTOR_BYTES as u64);
-        if !is_there_room {
+        if !self.has_space(wanted + 7 * SECTOR_BYTES as u64) {
             return;
         }
         let _ = disk.unlink(RESERVE_FILE);

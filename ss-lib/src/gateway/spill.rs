@@ -51,6 +51,7 @@ impl<D: Disk> Gateway<D> {
     }
 
     fn begin_sector(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        self.leave_reserve(core)?;
         self.ensure_segment(core)?;
         core.log.begin_sector();
         core.partial.clear();

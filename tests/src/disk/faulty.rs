@@ -6,7 +6,7 @@ use ss_lib::disk::{Disk, Plan, Scan, Space};
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 /// What can be told to fail, and what is written down.
@@ -70,6 +70,8 @@ struct Script {
 pub struct FaultyDisk {
     memory: Arc<MemoryDisk>,
     script: Arc<Mutex<Script>>,
+    /// Whether syncs wait.
+    hold: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl FaultyDisk {
@@ -93,6 +95,17 @@ impl FaultyDisk {
     pub fn leave_bytes(&self, bytes: u64) {
         let used = self.used();
         self.script().capacity = Some(used + bytes);
+    }
+
+    /// From now on syncs are begun and do not end.
+    pub fn hold_syncs(&self) {
+        *self.hold.0.lock().unwrap() = true;
+    }
+
+    /// They end.
+    pub fn release_syncs(&self) {
+        *self.hold.0.lock().unwrap() = false;
+        self.hold.1.notify_all();
     }
 
     /// Faults that have happened.
@@ -219,6 +232,8 @@ impl Disk for FaultyDisk {
 
     fn sync(&self, file: &String) -> io::Result<()> {
         let fault = self.enter(Call::Sync, file);
+        let held = self.hold.0.lock().unwrap();
+        drop(self.hold.1.wait_while(held, |is_held| *is_held).unwrap());
         let dirty = self.script().dirty.remove(file).unwrap_or_default();
         let Some(fault) = fault else { return Ok(()) };
         if fault == Fault::Dropped {

@@ -1,6 +1,6 @@
 //! Batches: what is handed out is the model's front, and an answer counts once.
 
-use super::{bench::Bench, home::Home};
+use super::{bench::Bench, home::Home, model::Held};
 use crate::op::Reply;
 use ss_lib::{BatchToken, ConsumeError, Record, StaleBatch, gateway::DrainLimits};
 
@@ -8,8 +8,7 @@ impl<H: Home> Bench<H> {
     pub(super) fn read_at(&mut self, place: usize, ahead: u64) {
         let model = &self.models[place];
         let Some(handle) = model.handle else { return };
-        let seq =
-            model.held.front().map_or(model.next_seq, super::model::Held::seq).wrapping_add(ahead);
+        let seq = model.held.front().map_or(model.next_seq, Held::seq).wrapping_add(ahead);
         let read = self.gateway().read_at(handle, seq);
         let epochs = self.models[place].held.iter_mut().find(|held| held.seq() == seq);
         match (read, epochs) {
@@ -50,7 +49,7 @@ impl<H: Home> Bench<H> {
         let epoch = self.gateway().epoch();
         let model = &mut self.models[place];
         assert_eq!(model.pending, 0, "{:?} has two batches", model.key);
-        assert_eq!(Some(token.first_seq()), model.held.front().map(super::model::Held::seq));
+        assert_eq!(Some(token.first_seq()), model.held.front().map(Held::seq));
         assert_eq!((token.count() as usize, token.epoch()), (out.len(), epoch));
         for (held, record) in model.held.iter_mut().zip(out) {
             held.reading.assert_is(record, held.epoch);
