@@ -98,8 +98,7 @@ fn records(report: &Report, columns: usize) -> String {
             counts.rejected,
             counts.pending,
             counts.unsent,
-            counts.dropped.recycled,
-            counts.dropped.corrupt,
+            counts.dropped.total(),
         ];
         [name, grouped(sensors)].into_iter().chain(figures.map(grouped)).collect()
     };
@@ -120,8 +119,7 @@ fn records(report: &Report, columns: usize) -> String {
         "rejected",
         "pending",
         "unsent",
-        "recycled",
-        "corrupt",
+        "dropped",
     ];
     table(&header, &rows, columns)
 }
@@ -168,12 +166,14 @@ fn lost(records: &Counts) -> String {
     let mut causes = vec![(dropped.recycled, "recycled"), (dropped.corrupt, "corrupt")];
     causes.extend(dropped.quota.map(|count| (count, "over quota")));
     causes.extend(dropped.disk_max.map(|count| (count, "disk at its limit")));
+    causes.retain(|&(count, _)| count > 0);
     let causes: Vec<_> =
         causes.into_iter().map(|(count, cause)| format!("{} {cause}", grouped(count))).collect();
+    let causes =
+        if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
     format!(
-        "{} dropped ({}); {} adds refused",
+        "{} dropped{causes}; {} adds refused",
         grouped(dropped.total()),
-        causes.join(", "),
         grouped(records.refused)
     )
 }
@@ -182,33 +182,39 @@ fn lost(records: &Counts) -> String {
 fn disk_facts(report: &Report) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if let Some(disk) = &report.disk {
-        let per_record = match disk.bytes_per_record {
-            0.0 => String::new(),
-            bytes => format!(", {bytes:.2} B a record"),
-        };
+        let segments = if disk.segments == 1 { "segment" } else { "segments" };
         lines.push((
             "disk",
             format!(
-                "peak {} in {} segments at the end, {} written{per_record}; {} syncs",
+                "peak {}, {} in {} {segments} at the end; {} written, {} syncs",
                 text::kib(disk.bytes_peak),
+                text::kib(disk.bytes),
                 grouped(disk.segments),
                 text::kib(disk.bytes_written),
                 grouped(disk.fsyncs)
             ),
         ));
+        if disk.bytes_per_record > 0.0 {
+            let bytes = disk.bytes_per_record;
+            lines.push((
+                "packing",
+                format!("{bytes:.2} B of log for a record held, at the fullest"),
+            ));
+        }
     }
     if let Some(lag_ms) = report.durable_lag_ms {
         let lag = text::duration(lag_ms);
         lines.push(("durable", format!("every record held was durable or younger than {lag}")));
     }
-    if let Some(restarts) = &report.restarts {
-        let slowest = restarts.slowest_ms.map(|ms| format!(", slowest {}", text::seconds(ms)));
+    if let Some(restarts) = &report.restarts
+        && let Some(slowest_ms) = restarts.slowest_ms
+    {
         lines.push((
             "restarts",
             format!(
-                "{}{}; {} records lost that were in RAM only, {} left by a shutdown",
+                "{}, each reopened within {}; kills took {} records in RAM, shutdowns left {}",
                 grouped(restarts.recoveries),
-                slowest.unwrap_or_default(),
+                text::seconds(slowest_ms),
                 grouped(restarts.lost_in_kills),
                 grouped(restarts.shutdown_left)
             ),
