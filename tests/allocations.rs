@@ -187,7 +187,7 @@ fn use_disk(
 }
 
 #[test]
-fn a_gateway_with_its_disk_in_use_allocates_nothing_but_handles_of_files() {
+fn a_gateway_with_its_disk_in_use_allocates_nothing() {
     for (squeezes, quota_bytes) in [(true, 1 << 30), (false, 4_000)] {
         let config = GatewayConfig {
             pool_bytes: 8 << 10,
@@ -213,11 +213,7 @@ fn a_gateway_with_its_disk_in_use_allocates_nothing_but_handles_of_files() {
             let mut tokens = vec![token; 24];
             store.nack(token).unwrap();
             let counted = measure(|| use_disk(&mut store, &sensors, &mut out, &mut tokens));
-            // All that is taken are the shared handles of files that are opened, 24 B each: a few a
-            // segment of 16 MiB, and never more than 9 of them at a time.
-            assert_eq!(counted.bytes_total, counted.count_total * 24, "opening {opening}");
-            assert!(counted.count_total < store.disk().fsyncs, "opening {opening}: {counted:?}");
-            assert!(counted.count_max <= 9, "opening {opening}: {counted:?}");
+            assert_eq!(counted.count_total, 0, "opening {opening}: {counted:?}");
             let disk = store.disk();
             assert!(disk.bytes_peak > 64 << 10 && disk.bytes_written > disk.bytes, "{disk:?}");
             assert!(disk.sectors > 20 && disk.pages_read > 0, "{disk:?}");

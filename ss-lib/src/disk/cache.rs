@@ -5,7 +5,6 @@ use super::{
     page::{PAGE_BYTES, PageFault, PageView, StoreId},
     segment::Segment,
 };
-use std::sync::Arc;
 
 /// Pages that are kept: a buffer of 64 KiB.
 const CACHE_PAGES: usize = super::SECTOR_PAGES;
@@ -35,7 +34,7 @@ impl Tag {
 struct OpenFile<F> {
     segment: u64,
     generation: u8,
-    file: Arc<F>,
+    file: F,
 }
 
 /// The read buffer.
@@ -113,8 +112,9 @@ impl<D: Disk> PageCache<D> {
         let slots = first..first + count;
         self.tags[slots.clone()].fill(Tag::NONE);
         let file = self.file(disk, segment)?;
+        let file = &self.files[file].file;
         let bytes = self.buffer[slots.clone()].as_flattened_mut();
-        read_exact_at(disk, &*file, bytes, u64::from(page) * PAGE_BYTES as u64)
+        read_exact_at(disk, file, bytes, u64::from(page) * PAGE_BYTES as u64)
             .map_err(|error| DiskError::new(Operation::Read, segment.name(), error))?;
         self.pages_read += count as u64;
         for (offset, slot) in (0..).zip(slots) {
@@ -125,29 +125,23 @@ impl<D: Disk> PageCache<D> {
         Ok(first)
     }
 
-    /// The segment's file, opened if it is not.
-    fn file(&mut self, disk: &D, segment: &Segment) -> Result<Arc<D::File>, DiskError> {
+    /// The place among the open files of the segment's, opened if it is not.
+    fn file(&mut self, disk: &D, segment: &Segment) -> Result<usize, DiskError> {
         let is_it = |file: &OpenFile<_>| {
             (file.segment, file.generation) == (segment.id, segment.generation)
         };
         if let Some(at) = self.files.iter().position(is_it) {
-            return Ok(Arc::clone(&self.files[at].file));
+            return Ok(at);
         }
         let name = segment.name();
         let file = disk
             .open(name.as_str())
             .map_err(|error| DiskError::new(Operation::Open, name, error))?;
-        let file = Arc::new(file);
-        self.keep(segment, Arc::clone(&file));
-        Ok(file)
-    }
-
-    /// Keeps an open file for reading too.
-    pub(crate) fn keep(&mut self, segment: &Segment, file: Arc<D::File>) {
         if self.files.len() == OPEN_FILES {
             self.files.remove(0);
         }
         self.files.push(OpenFile { segment: segment.id, generation: segment.generation, file });
+        Ok(self.files.len() - 1)
     }
 
     /// Forgets everything of a segment's file: it goes away, or its end was cut.

@@ -19,7 +19,7 @@ use super::{
 };
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// Numbers of pages that records leave to acknowledgements, and to the index of the last segment.
@@ -31,7 +31,10 @@ pub(crate) struct Log<D: Disk> {
     pub(crate) superblock: Superblock,
     pub(crate) segments: Segments,
     pub(crate) cache: PageCache<D>,
-    pub(super) open: Option<Arc<D::File>>,
+    /// The open segment's file, with the segment's number. Its place is taken once; a sync that is under
+    /// way reads it, and whoever puts another file there waits for that sync.
+    file: Arc<OpenFile<D::File>>,
+    is_open: bool,
     pub(super) appender: Appender,
     /// Which keys each page of the open segment can hold.
     pub(super) fences: PageFences,
@@ -65,11 +68,14 @@ pub(crate) struct LogCounts {
 
 /// A sync that is due: done without any lock, then told to [`Log::synced`].
 pub(crate) struct SyncTicket<F> {
-    file: Arc<F>,
+    file: Arc<OpenFile<F>>,
     segment: u64,
     lsn: u64,
     gate: Arc<SyncGate>,
 }
+
+/// A file and the number of the segment that it is of.
+type OpenFile<F> = RwLock<Option<(u64, F)>>;
 
 /// One sync at a time, and the segment of which one failed: the error is told to one caller only, and
 /// another's sync would go well.
@@ -101,7 +107,8 @@ impl LogSizes {
             + Appender::footprint_bytes(SECTOR_PAGES)
             + (pages + self.arena_entries() * size_of::<u64>()) as u64
             + (self.segments_max * size_of::<Segment>()) as u64
-            + (size_of::<SyncGate>() + 2 * size_of::<usize>()) as u64
+            + (size_of::<SyncGate>() + size_of::<OpenFile<D::File>>() + 4 * size_of::<usize>())
+                as u64
     }
 }
 
@@ -117,7 +124,8 @@ impl<D: Disk> Log<D> {
             disk,
             superblock,
             segments: Segments::with_room_for(sizes.segments_max),
-            open: None,
+            file: Arc::default(),
+            is_open: false,
             appender: Appender::new(SECTOR_PAGES),
             fences: PageFences::with_room_for(sizes.page_entries()),
             page_list: Vec::with_capacity(sizes.page_entries()),
@@ -133,22 +141,34 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// Appends to this file from now on.
+    pub(super) fn set_open(&mut self, segment: u64, file: D::File) {
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = Some((segment, file));
+        self.is_open = true;
+    }
+
+    /// Appends to no file from now on.
+    pub(super) fn close(&mut self) {
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.is_open = false;
+    }
+
     /// Whether there is a segment to append to.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.is_open
     }
 
     /// The segment that is appended to, or will be.
     pub(crate) fn open_segment_id(&self) -> u64 {
         match self.segments.last() {
-            Some(last) if self.open.is_some() => last.id,
+            Some(last) if self.is_open => last.id,
             _ => self.next_segment,
         }
     }
 
     /// Whether the open segment has its pages: it should be sealed before more is appended.
     pub(crate) fn is_segment_full(&self) -> bool {
-        self.open.is_some()
+        self.is_open
             && self.segments.last().is_some_and(|open| {
                 // However large the checkpoint, something must be able to follow it.
                 open.pages + SECTOR_PAGES as u32
@@ -166,7 +186,7 @@ impl<D: Disk> Log<D> {
     /// Pages of the open segment behind its checkpoint.
     fn open_data_pages(&self) -> u32 {
         match self.segments.last() {
-            Some(open) if self.open.is_some() => open.pages - open.data_page,
+            Some(open) if self.is_open => open.pages - open.data_page,
             _ => 0,
         }
     }
@@ -199,10 +219,8 @@ impl<D: Disk> Log<D> {
             _ => {}
         }
         let file = self.disk.create(name.as_str()).map_err(fail(Operation::Create, name))?;
-        let file = Arc::new(file);
         self.cache.forget(&segment);
-        self.cache.keep(&segment, Arc::clone(&file));
-        self.open = Some(file);
+        self.set_open(segment.id, file);
         self.segments.push(segment);
         self.fences.clear();
         // This file was never synced, whatever became of one with its name.
@@ -243,7 +261,7 @@ impl<D: Disk> Log<D> {
     /// Gives up a segment whose checkpoint could not be completed. Nothing but it was in there.
     pub(crate) fn abandon_segment(&mut self) {
         let Some(segment) = self.segments.last().copied() else { return };
-        self.open = None;
+        self.close();
         self.segments.remove(self.segments.len() - 1);
         self.cache.forget(&segment);
         // If it stays, it is a file without a complete checkpoint, which nobody takes for one.
@@ -351,18 +369,22 @@ impl<D: Disk> Log<D> {
     pub(crate) fn flush(&mut self) -> Result<u32, DiskError> {
         self.appender.seal_page();
         let (built, name) = (self.appender.built(), self.open_name());
-        let (Some(file), Some(open)) = (&self.open, self.segments.last_mut()) else { return Ok(0) };
-        if built == 0 {
+        let place = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let (Some((_, file)), Some(open)) = (&*place, self.segments.last_mut()) else {
+            return Ok(0);
+        };
+        if built == 0 || !self.is_open {
             return Ok(0);
         }
         self.is_dirty = true;
         let offset = open.bytes();
         let bytes = self.appender.bytes();
-        if let Err((written, error)) = write_all_at(&*self.disk, &**file, bytes, offset) {
+        if let Err((written, error)) = write_all_at(&*self.disk, file, bytes, offset) {
             self.counts.bytes_written += written as u64;
             // Cut what was written of it. Where that fails too the pages are stale ones: their numbers
             // in the log are skipped, so that they are never taken for what comes in their place.
             let _ = self.disk.set_len(file, offset);
+            drop(place);
             self.next_lsn += built as u64;
             self.begin_appending();
             return Err(DiskError::new(Operation::Write, name, error));
@@ -381,12 +403,12 @@ impl<D: Disk> Log<D> {
 
     /// The sync that makes everything written durable, if something was written since the last.
     pub(crate) fn sync_ticket(&mut self) -> Option<SyncTicket<D::File>> {
-        let (Some(file), Some(open)) = (&self.open, self.segments.last()) else { return None };
-        if !self.is_dirty {
+        let segment = self.segments.last()?.id;
+        if !self.is_dirty || !self.is_open {
             return None;
         }
-        let gate = Arc::clone(&self.gate);
-        Some(SyncTicket { file: Arc::clone(file), segment: open.id, lsn: self.next_lsn, gate })
+        let (file, gate) = (Arc::clone(&self.file), Arc::clone(&self.gate));
+        Some(SyncTicket { file, segment, lsn: self.next_lsn, gate })
     }
 
     /// What came of a sync. After a failed one the segment is suspect and closed.
@@ -412,7 +434,7 @@ impl<D: Disk> Log<D> {
                     name = segment.name();
                     segment.state = SegmentState::Suspect;
                     if self.segments.last().is_some_and(|last| last.id == ticket.segment) {
-                        self.open = None;
+                        self.close();
                     }
                 }
                 Err(DiskError::new(Operation::Sync, name, error))
@@ -476,7 +498,12 @@ impl<F> SyncTicket<F> {
         if *failed == Some(self.segment) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let result = disk.sync(&self.file);
+        let place = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let result = match &*place {
+            Some((segment, file)) if *segment == self.segment => disk.sync(file),
+            // It was sealed meanwhile, which syncs it, or given up with nothing in it.
+            _ => Ok(()),
+        };
         if result.is_err() {
             *failed = Some(self.segment);
         }

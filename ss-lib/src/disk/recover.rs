@@ -305,10 +305,8 @@ impl<D: Disk> Log<D> {
         }
         self.disk.sync(&file).map_err(fail(Operation::Sync))?;
         self.counts.fsyncs += 1;
-        let file = Arc::new(file);
         self.cache.forget(&open);
-        self.cache.keep(&open, Arc::clone(&file));
-        self.open = Some(file);
+        self.set_open(open.id, file);
         self.begin_appending();
         Ok(())
     }

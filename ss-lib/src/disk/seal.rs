@@ -53,7 +53,7 @@ impl<D: Disk> Log<D> {
         }
         self.write_footer(&fences)?;
         self.sync_now()?;
-        self.open = None;
+        self.close();
         self.fences.clear();
         if let Some(sealed) = self.segments.last_mut() {
             sealed.state = SegmentState::Sealed;
