@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// Measure the disk tier instead, in this directory (it needs 1 GiB for a while)
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     disk: Option<PathBuf>,
-    /// Records of the backlog that --disk measures with
+    /// Events of the backlog that --disk measures with; of a time series twice as many
     #[arg(long, value_name = "N", default_value_t = 4 << 20, requires = "disk")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 28))]
     records: u64,
