@@ -129,6 +129,7 @@ fn the_superblock_tables_offsets_are_where_the_code_finds_the_fields() {
         assert_eq!(field(&table, "sequence", slot), superblock.sequence);
         assert_eq!(field(&table, "created", slot), superblock.created_ms);
         assert_eq!(field(&table, "opened", slot), superblock.opened_ms);
+        assert_eq!(field(&table, "last page's lsn", slot), superblock.last_lsn);
         let crc = crc32c_append(0, &slot[..PAGE_BYTES - 4]);
         assert_eq!(field(&table, "CRC32C", slot), u64::from(crc));
         assert_eq!(slot[16..32], superblock.store_id);

@@ -44,6 +44,8 @@ pub(crate) struct Log<D: Disk> {
     pub(super) arena: Vec<u64>,
     pub(super) next_segment: u64,
     pub(super) next_lsn: u64,
+    /// The number of the last page that was written; 0 if none was.
+    pub(super) last_lsn: u64,
     pub(super) durable_lsn: u64,
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,
@@ -132,6 +134,7 @@ impl<D: Disk> Log<D> {
             arena: Vec::with_capacity(sizes.arena_entries()),
             next_segment: next.0,
             next_lsn: next.1,
+            last_lsn: 0,
             durable_lsn: next.1,
             is_dirty: false,
             gate: Arc::default(),
@@ -151,6 +154,11 @@ impl<D: Disk> Log<D> {
     pub(super) fn close(&mut self) {
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.is_open = false;
+    }
+
+    /// The number of the log's last page; 0 if it has none.
+    pub(crate) const fn last_lsn(&self) -> u64 {
+        self.last_lsn
     }
 
     /// Whether there is a segment to append to.
@@ -395,6 +403,7 @@ impl<D: Disk> Log<D> {
         }
         self.appender.advance();
         self.next_lsn += built as u64;
+        self.last_lsn = self.next_lsn - 1;
         self.counts.bytes_written += bytes_of(built);
         self.counts.sectors += 1;
         self.counts.bytes_peak = self.counts.bytes_peak.max(self.segments.bytes());

@@ -227,6 +227,14 @@ impl Plan {
             );
             self.find(Severity::Damage, text);
         }
+        let missing = scan.pages_missing_at_end();
+        if missing > 0 {
+            let text = format!(
+                "the store was closed in order, and the last {missing} pages that it wrote before are not \
+                 there: what was in them is not known, and what they said was erased may come again"
+            );
+            self.find(Severity::Damage, text);
+        }
         let valid = (superblock.sequence & 1) as u8;
         let other = scan.slots[usize::from(1 - valid)];
         let is_bad = match other {
@@ -239,7 +247,7 @@ impl Plan {
             let text = format!("slot {} of the superblock cannot be read", 1 - valid);
             self.find(Severity::Note, text);
         }
-        if is_bad || is_old {
+        if is_bad || is_old || missing > 0 {
             self.actions.push(Action::WriteSuperblock { slot: 1 - valid });
         }
     }

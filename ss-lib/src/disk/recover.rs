@@ -188,8 +188,18 @@ impl<D: Disk> Log<D> {
         log.roll_forward(&mut roll, &mut state)?;
         let epoch = found.epoch.max(roll.epoch).checked_add(1).ok_or(OpenError::EpochsUsedUp)?;
         state.recovery.was_clean = found.is_clean;
+        if found.is_clean {
+            let missing = found.last_lsn.saturating_sub(roll.last_lsn);
+            state.recovery.corrupt_pages += u32::try_from(missing).unwrap_or(u32::MAX);
+        }
         roll.finish(&mut state);
-        log.write_superblock(Superblock { epoch, opened_ms: now_ms, is_clean: false, ..found })?;
+        log.write_superblock(Superblock {
+            epoch,
+            opened_ms: now_ms,
+            last_lsn: 0,
+            is_clean: false,
+            ..found
+        })?;
         log.go_on(&roll, &mut state)?;
         state.recovery.pages_read = log.cache.pages_read;
         state.recovery.segments = log.segments.len() as u32;
@@ -289,6 +299,7 @@ impl<D: Disk> Log<D> {
     fn go_on(&mut self, roll: &Roll, state: &mut State) -> Result<(), OpenError> {
         let torn = u64::from(state.recovery.torn_pages);
         if roll.last_lsn > 0 {
+            self.last_lsn = roll.last_lsn;
             self.next_lsn = roll.last_lsn.saturating_add(1 + torn);
         }
         self.durable_lsn = self.next_lsn;
@@ -371,6 +382,7 @@ fn create<D: Disk>(
         sequence: 0,
         created_ms: now_ms,
         opened_ms: now_ms,
+        last_lsn: 0,
         is_clean: false,
     };
     let file = match disk.create(SUPERBLOCK_FILE) {

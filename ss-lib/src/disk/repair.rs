@@ -186,8 +186,16 @@ fn write_superblock<D: Disk>(
         sequence: 1 + u64::from(slot),
         created_ms: 0,
         opened_ms: 0,
+        last_lsn: 0,
         is_clean: false,
     });
+    // An end that is missing was told of once; from now on the log ends where it does.
+    let is_whole = scan.pages_missing_at_end() == 0;
+    let before = Superblock {
+        last_lsn: if is_whole { before.last_lsn } else { 0 },
+        is_clean: before.is_clean && is_whole,
+        ..before
+    };
     let sequence = before.sequence.checked_add(1).ok_or(RepairError::NumbersExhausted)?;
     let superblock = Superblock { sequence, epoch: before.epoch.max(scan.epoch), ..before };
     debug_assert_eq!(superblock.offset(), u64::from(slot) * super::PAGE_BYTES as u64);

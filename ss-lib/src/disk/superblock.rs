@@ -22,6 +22,7 @@ pub(crate) const PAGE_BYTES_AT: usize = 36;
 pub(crate) const SEQUENCE_AT: usize = 40;
 pub(crate) const CREATED_AT: usize = 48;
 pub(crate) const OPENED_AT: usize = 56;
+pub(crate) const LAST_LSN_AT: usize = 64;
 pub(crate) const SLOT_CRC_AT: usize = PAGE_BYTES - 4;
 
 /// What a slot says.
@@ -39,6 +40,9 @@ pub struct Superblock {
     pub created_ms: u64,
     /// When this opening began, by the same clock.
     pub opened_ms: u64,
+    /// After an orderly shutdown the number of the log's last page, so that an end that went missing
+    /// is not taken for one that was never written; else 0.
+    pub last_lsn: u64,
     /// The opening ended by an orderly shutdown.
     pub is_clean: bool,
 }
@@ -74,7 +78,8 @@ impl Superblock {
         slot[PAGE_BYTES_AT..SEQUENCE_AT].copy_from_slice(&page_bytes.to_le_bytes());
         slot[SEQUENCE_AT..CREATED_AT].copy_from_slice(&self.sequence.to_le_bytes());
         slot[CREATED_AT..OPENED_AT].copy_from_slice(&self.created_ms.to_le_bytes());
-        slot[OPENED_AT..OPENED_AT + 8].copy_from_slice(&self.opened_ms.to_le_bytes());
+        slot[OPENED_AT..LAST_LSN_AT].copy_from_slice(&self.opened_ms.to_le_bytes());
+        slot[LAST_LSN_AT..LAST_LSN_AT + 8].copy_from_slice(&self.last_lsn.to_le_bytes());
         let crc = crc32c_append(0, &slot[..SLOT_CRC_AT]);
         slot[SLOT_CRC_AT..].copy_from_slice(&crc.to_le_bytes());
     }
@@ -106,6 +111,7 @@ impl Slot {
             sequence: u64_at(SEQUENCE_AT),
             created_ms: u64_at(CREATED_AT),
             opened_ms: u64_at(OPENED_AT),
+            last_lsn: u64_at(LAST_LSN_AT),
             is_clean: slot[CLEAN_AT] == 1,
         };
         let is_possible = u32_at(PAGE_BYTES_AT) as usize == PAGE_BYTES

@@ -67,7 +67,8 @@ impl<D: Disk> Gateway<D> {
         let mut core = self.core();
         let mut error = error;
         if error.is_none() && left == 0 {
-            let superblock = Superblock { is_clean: true, ..core.log.superblock };
+            let last_lsn = core.log.last_lsn();
+            let superblock = Superblock { is_clean: true, last_lsn, ..core.log.superblock };
             error = core.log.write_superblock(superblock).err();
         }
         core.is_down = true;

@@ -360,3 +360,40 @@ fn a_quota_drops_the_oldest_of_its_sensor_and_says_so() {
         assert_eq!(u64::from(token.count()), stats.unsent);
     }
 }
+
+/// A store was shut down in order, its last page rotted, and every tool called it sound: the page was
+/// taken for one whose writing a kill had cut.
+#[test]
+fn an_end_that_went_missing_after_an_orderly_shutdown_is_damage() {
+    use crate::disk::{PAGE_BYTES, RepairOptions, Verdict, plan, repair, scan};
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &small(8)).unwrap();
+    let handles = sensors(&mut gateway, 8);
+    for n in 0..333 {
+        add(&mut gateway, &handles, n);
+    }
+    assert!(gateway.shut_down(None, &mut |_| ()).is_complete());
+    drop(gateway);
+    let judge = || plan(&scan(&RealDisk::open_shared(dir.path()).unwrap()).unwrap()).verdict;
+    assert_eq!(judge(), Verdict::Sound);
+    let newest = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "seg"))
+        .max()
+        .unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&newest).unwrap();
+    let len = file.metadata().unwrap().len();
+    file.set_len(len - 2 * PAGE_BYTES as u64).unwrap();
+    assert_eq!(judge(), Verdict::Damaged);
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let gateway = Gateway::open_dir(copy.path(), &small(8)).unwrap();
+    assert!(gateway.health().has(super::HealthCause::Damaged));
+    let disk = RealDisk::open_owned(dir.path()).unwrap();
+    repair(&disk, &RepairOptions { now_ms: 1 }).unwrap();
+    assert_eq!(judge(), Verdict::Sound);
+}

@@ -128,6 +128,7 @@ impl<'a, T: Disk> Writer<'a, T> {
             sequence: 1,
             created_ms: options.now_ms,
             opened_ms: options.now_ms,
+            last_lsn: 0,
             is_clean: true,
         };
         let mut bytes = vec![0; SUPERBLOCK_BYTES];

@@ -58,6 +58,17 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// Pages that an orderly shutdown left behind the newest one that is there: the log's end is gone,
+    /// and what was in it cannot be known.
+    pub fn pages_missing_at_end(&self) -> u64 {
+        match &self.superblock {
+            Some(superblock) if superblock.is_clean && superblock.epoch >= self.epoch => {
+                superblock.last_lsn.saturating_sub(self.newest_lsn)
+            }
+            _ => 0,
+        }
+    }
+
     /// The sensor with this key.
     pub fn sensor(&self, key: SensorKey) -> Option<&SensorScan> {
         let place = self.sensors.binary_search_by_key(&key, |sensor| sensor.key);
