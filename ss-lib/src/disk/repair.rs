@@ -190,7 +190,7 @@ fn write_superblock<D: Disk>(
         is_clean: false,
     });
     // An end that is missing was told of once; from now on the log ends where it does.
-    let is_whole = scan.pages_missing_at_end() == 0;
+    let is_whole = scan.pages_missing_at_end() == 0 && before.epoch >= scan.epoch;
     let before = Superblock {
         last_lsn: if is_whole { before.last_lsn } else { 0 },
         is_clean: before.is_clean && is_whole,
