@@ -72,6 +72,7 @@ pub struct Ledger<'a> {
 
 /// What the ledger has seen since the store was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct LedgerStats {
     /// Entries ever made; the newest of them are still in the ring.
     pub entries: u64,

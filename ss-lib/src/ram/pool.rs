@@ -66,6 +66,7 @@ pub struct Pool<'a> {
 
 /// How the pool's sectors are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct PoolStats {
     /// Sectors in all.
     pub sectors_total: u32,

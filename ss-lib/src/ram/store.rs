@@ -15,6 +15,7 @@ use crate::{
 
 /// What an add does when the pool has no sector left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum FullPolicy {
     /// Drops the oldest sector without pending records: of the same sensor, else of the sensor that
     /// holds most such sectors. Refuses only when everything is pending. (With more threads adding
@@ -27,6 +28,7 @@ pub enum FullPolicy {
 
 /// What a store is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// What an add does when the pool has no sector left.
     pub policy: FullPolicy,
