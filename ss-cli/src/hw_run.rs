@@ -196,11 +196,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
 }
 
 fn list_chips(filter: &str) -> Result<Answer, Failure> {
-    let mut names = probe_rs::config::Registry::from_builtin_families().search_chips(filter);
-    let wanted = filter.to_ascii_lowercase();
-    names.retain(|name| name.to_ascii_lowercase().contains(&wanted));
-    names.sort();
-    names.dedup();
+    let names = probe::chips(&probe_rs::config::Registry::from_builtin_families(), filter);
     if names.is_empty() {
         output::complain(&format!("no chip's name contains {filter}: try STM32F4"));
         return Ok(Answer::No);

@@ -102,10 +102,7 @@ pub(crate) fn attach(
     let registry = Registry::from_builtin_families();
     let target = registry.get_target_by_name(chip).map_err(|error| match error {
         RegistryError::ChipNotUnique(name, fitting) => Trouble::AmbiguousChip { name, fitting },
-        _ => Trouble::UnknownChip {
-            name: chip.to_owned(),
-            similar: registry.search_chips(chip.get(..chip.len().min(8)).unwrap_or(chip)),
-        },
+        _ => Trouble::UnknownChip { name: chip.to_owned(), similar: similar(&registry, chip) },
     })?;
     let holds = |&(first, last): &(u32, u32)| {
         let (first, last) = (u64::from(first), u64::from(last));
@@ -134,6 +131,26 @@ pub(crate) fn attach(
         return Err(Trouble::WrongChip { chip: name, wanted: name_of(wanted), found });
     }
     Ok(session)
+}
+
+/// Chips whose names begin as this one does, as far as any does.
+fn similar(registry: &Registry, chip: &str) -> Vec<String> {
+    let prefixes = (4..=chip.len()).rev().filter_map(|len| chip.get(..len));
+    let found = prefixes.map(|prefix| chips(registry, prefix)).find(|found| !found.is_empty());
+    found.unwrap_or_default()
+}
+
+/// The chips whose names contain `filter`.
+pub(crate) fn chips(registry: &Registry, filter: &str) -> Vec<String> {
+    let wanted = filter.to_ascii_lowercase();
+    let variants = registry.families().iter().flat_map(|family| &family.variants);
+    let mut names: Vec<_> = variants
+        .map(|chip| chip.name.clone())
+        .filter(|name| name.to_ascii_lowercase().contains(&wanted))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Where the core says what it is.

@@ -49,7 +49,7 @@ impl Qemu {
             .map_err(|error| format!("{}: {error}", directory.path().display()))?;
         let child = Command::new(PROGRAM)
             .args(["-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none"])
-            .args(["-accel", "tcg", "-icount", &format!("shift={ICOUNT_SHIFT},sleep=off"), "-S"])
+            .args(["-accel", "tcg", "-icount", &format!("shift={ICOUNT_SHIFT}"), "-S"])
             .args(["-qtest", &socket("qtest"), "-gdb", &socket("gdb"), "-qmp", &socket("qmp")])
             .args(["-qtest-log", "none"])
             .arg("-kernel")
@@ -98,14 +98,19 @@ impl Qemu {
         while self.is_running() && began.elapsed() < Duration::from_secs(2) {
             thread::sleep(Duration::from_millis(5));
         }
-        !self.is_running() && self.said().contains("Lockup")
+        !self.is_running() && self.complaints().contains("Lockup")
     }
 
     /// The first line of what it complained of.
-    pub(super) fn said(&self) -> String {
-        let text = std::fs::read(self.directory.path().join("stderr")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
+    fn said(&self) -> String {
+        let text = self.complaints();
+        let mut lines = text.lines().filter(|line| !line.is_empty() && !line.contains("warning:"));
+        lines.next().unwrap_or("").to_owned()
+    }
+
+    fn complaints(&self) -> String {
+        let bytes = std::fs::read(self.directory.path().join("stderr")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 

@@ -66,8 +66,6 @@ const NO_GROUP: Group = Group {
 /// A scenario as it came over the line.
 #[derive(Debug)]
 struct Parts {
-    begin: Option<Begin>,
-    provoke: Option<(Fault, u64)>,
     groups: List<Group, GROUPS_MAX>,
     outages: List<Outage, OUTAGES_MAX>,
     clock_steps: List<ClockStep, CLOCK_STEPS_MAX>,
@@ -107,8 +105,6 @@ pub struct DeviceMemory {
     batch: [Record; BATCH_RECORDS_MAX],
     peeked: [Record; BATCH_RECORDS_MAX],
     meters: [Meter; OPERATIONS],
-    /// What the end of the last run is answered with.
-    outcome: Option<Answer>,
 }
 
 impl DeviceMemory {
@@ -119,8 +115,6 @@ impl DeviceMemory {
         const PRESSURE: Pressure = Pressure { at_ms: 0, sectors_max: 0 };
         Self {
             parts: Parts {
-                begin: None,
-                provoke: None,
                 groups: List::new(NO_GROUP),
                 outages: List::new(OUTAGE),
                 clock_steps: List::new(STEP),
@@ -132,7 +126,6 @@ impl DeviceMemory {
             batch: [Record::NONE; BATCH_RECORDS_MAX],
             peeked: [Record::NONE; BATCH_RECORDS_MAX],
             meters: [const { Meter::new() }; OPERATIONS],
-            outcome: None,
         }
     }
 }
@@ -151,6 +144,10 @@ pub struct Device<'m, L, B> {
     identity: Identity,
     store: &'m mut Stm32Store,
     memory: &'m mut DeviceMemory,
+    begin: Option<Begin>,
+    provoke: Option<(Fault, u64)>,
+    /// What the end of the last run is answered with.
+    outcome: Option<Answer>,
 }
 
 impl<'m, L: Link, B: Board> Device<'m, L, B> {
@@ -162,7 +159,7 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
         store: &'m mut Stm32Store,
         memory: &'m mut DeviceMemory,
     ) -> Self {
-        Self { port, board, identity, store, memory }
+        Self { port, board, identity, store, memory, begin: None, provoke: None, outcome: None }
     }
 
     /// Looks at the line, and does what is asked there. Takes as long as a scenario does, if one is
@@ -183,8 +180,11 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
         match command {
             Command::Hello { .. } => Answer::Hello(self.hello()),
             Command::Begin(begin) => {
-                self.memory.outcome = None;
-                done(self.memory.parts.begin(begin))
+                (self.begin, self.provoke, self.outcome) = (None, None, None);
+                self.memory.parts.clear();
+                let refusal = refusal_of(&begin);
+                self.begin = refusal.is_none().then_some(begin);
+                done(refusal)
             }
             Command::Group(group) => done(self.memory.parts.add_group(group)),
             Command::Outage(outage) => {
@@ -203,10 +203,10 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
                 pushed.map_or(Answer::Refused(Refusal::Pressures { max }), |()| Answer::Done)
             }
             Command::Provoke { fault, at_ms } => {
-                self.memory.parts.provoke = Some((fault, at_ms));
+                self.provoke = Some((fault, at_ms));
                 Answer::Done
             }
-            Command::Poll => self.memory.outcome.unwrap_or(Answer::Refused(Refusal::NoRun)),
+            Command::Poll => self.outcome.unwrap_or(Answer::Refused(Refusal::NoRun)),
             // `Run` is not carried out here, and there is nothing left to stop.
             Command::Run | Command::Stop => Answer::Done,
             Command::GroupStats { group } => self.group_stats(group),
@@ -235,7 +235,7 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
 
     fn group_stats(&self, group: u32) -> Answer {
         let groups = self.memory.parts.groups.as_slice();
-        if self.memory.outcome.is_none() {
+        if self.outcome.is_none() {
             return Answer::Refused(Refusal::NoRun);
         }
         if group as usize >= groups.len() {
@@ -245,9 +245,8 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
     }
 
     fn run(&mut self, number: u32) {
-        let DeviceMemory { parts, runs, due, replies, batch, peeked, meters, outcome } =
-            &mut *self.memory;
-        let Some(begin) = parts.begin else {
+        let DeviceMemory { parts, runs, due, replies, batch, peeked, meters } = &mut *self.memory;
+        let Some(begin) = self.begin else {
             return self.port.answer(number, Answer::Refused(Refusal::NoRun));
         };
         self.port.answer(number, Answer::Done);
@@ -260,7 +259,7 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
             port: &mut self.port,
             board: &mut self.board,
             meters,
-            provoke: parts.provoke,
+            provoke: self.provoke,
             began: 0,
             taken: 0,
             progress: Progress::default(),
@@ -275,7 +274,7 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
             peeked,
         };
         let description = parts.description(&begin);
-        *outcome = match Driver::new(&description, &mut *self.store, &mut observer, memory) {
+        self.outcome = match Driver::new(&description, &mut *self.store, &mut observer, memory) {
             Err(_) => Some(Answer::Refused(Refusal::Register)),
             Ok(driver) => {
                 let summary = driver.run();
@@ -301,24 +300,22 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
     }
 }
 
+/// Why a scenario cannot be run here, as far as its beginning says.
+fn refusal_of(begin: &Begin) -> Option<Refusal> {
+    if begin.duration_ms == 0 || begin.duration_ms > DURATION_MS_MAX {
+        return Some(Refusal::Invalid);
+    }
+    let uploader = begin.uploader?;
+    if uploader.batch_records as usize > BATCH_RECORDS_MAX {
+        return Some(Refusal::Batch { max: BATCH_RECORDS_MAX as u32 });
+    }
+    (uploader.every_ms == 0 || uploader.batch_records == 0).then_some(Refusal::Invalid)
+}
+
 impl Parts {
-    fn begin(&mut self, begin: Begin) -> Option<Refusal> {
-        (self.begin, self.provoke) = (None, None);
+    fn clear(&mut self) {
         (self.groups.len, self.outages.len) = (0, 0);
         (self.clock_steps.len, self.pressures.len) = (0, 0);
-        if begin.duration_ms == 0 || begin.duration_ms > DURATION_MS_MAX {
-            return Some(Refusal::Invalid);
-        }
-        if let Some(uploader) = begin.uploader {
-            if uploader.batch_records as usize > BATCH_RECORDS_MAX {
-                return Some(Refusal::Batch { max: BATCH_RECORDS_MAX as u32 });
-            }
-            if uploader.every_ms == 0 || uploader.batch_records == 0 {
-                return Some(Refusal::Invalid);
-            }
-        }
-        self.begin = Some(begin);
-        None
     }
 
     /// Takes a group if it is one that the driver can run: it came over a line.
