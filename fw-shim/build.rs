@@ -5,16 +5,17 @@ use std::{env, fs, path::PathBuf, process::Command};
 const PARTS: [&str; 1] = ["stm32f405"];
 
 fn main() {
-    let of_part = |part: &&&str| {
-        env::var_os(format!("CARGO_FEATURE_{}", part.to_uppercase())).is_some()
-    };
+    let of_part =
+        |part: &&&str| env::var_os(format!("CARGO_FEATURE_{}", part.to_uppercase())).is_some();
     let chosen: Vec<_> = PARTS.iter().filter(of_part).collect();
     let [part] = chosen[..] else { panic!("choose one part of {PARTS:?} by its feature") };
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let map = format!("memory/{part}.x");
     fs::copy(&map, out.join("memory.x")).unwrap_or_else(|error| panic!("{map}: {error}"));
     println!("cargo:rerun-if-changed={map}");
-    println!("cargo:rerun-if-changed=build.rs");
+    for input in ["build.rs", "src", "../ss-lib/src", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={input}");
+    }
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     // Code that lies at no address of ours is worth nothing: no page alignment in the file.

@@ -18,8 +18,8 @@ pub fn footprint() -> Footprint {
     let address = |symbol: *const u32| symbol as u32;
     let (top, bottom) = (address(&raw const _stack_start), address(&raw const _stack_end));
     let data = address(&raw const __sdata);
-    let in_flash = address(&raw const __sidata) - FLASH_START
-        + (address(&raw const __edata) - data);
+    let in_flash =
+        address(&raw const __sidata) - FLASH_START + (address(&raw const __edata) - data);
     Footprint {
         static_bytes: bottom - RAM_START,
         stack_bytes: top - bottom,

@@ -19,7 +19,7 @@
 //! ([`super::chain`] sees to it), so the newest number completes it.
 
 use super::slots::{Slot, Slots};
-use crate::{ClockKind, Kind, Record, checksum::crc32c_append};
+use crate::{ClockKind, Kind, Record, checksum::crc32c_words};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Bytes of a RAM sector's header.
@@ -309,38 +309,32 @@ impl<'m> SectorView<'m> {
         let crc = if header.is_stamped() {
             self.set(at, delta);
             self.set(at + 1, value);
-            let mut bytes = [0; 8];
-            bytes[..4].copy_from_slice(&delta.to_le_bytes());
-            bytes[4..].copy_from_slice(&value.to_le_bytes());
-            crc32c_append(crc, &bytes)
+            crc32c_words(crc, [delta, value])
         } else {
             self.set(at, value);
-            crc32c_append(crc, &value.to_le_bytes())
+            crc32c_words(crc, [value])
         };
         self.set(CRC, crc);
         self.set(BASE_MID_FLAGS, header.flags & !COUNT_MASK | (count + 1) << COUNT_SHIFT);
         self.slots.set_count(self.slot, count + 1);
     }
 
+    #[inline]
     fn header_crc(self, header: Header, seq_low: u32) -> u32 {
-        let words = [seq_low, self.get(BASE_LOW), header.flags & !COUNT_MASK];
-        let mut bytes = [0; 12];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        let crc = crc32c_append(self.sensor, &bytes);
+        let flags = header.flags & !COUNT_MASK;
+        let crc = crc32c_words(self.sensor, [seq_low, self.get(BASE_LOW), flags]);
         if header.has_prologue() { self.crc_words(crc, HEADER_WORDS, PROLOGUE_WORDS) } else { crc }
     }
 
-    /// Carries `crc` over `count` words from word `from`, through a buffer of 64 B: the checksum
-    /// wants bytes, the memory is words.
+    /// Carries `crc` over `count` words from word `from`, 16 at a time.
     fn crc_words(self, mut crc: u32, from: u32, count: u32) -> u32 {
-        let mut bytes = [0; 64];
-        for words in self.words[from as usize..(from + count) as usize].chunks(bytes.len() / 4) {
-            for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
-                chunk.copy_from_slice(&word.load(Relaxed).to_le_bytes());
-            }
-            crc = crc32c_append(crc, &bytes[..words.len() * 4]);
+        let words = &self.words[from as usize..(from + count) as usize];
+        let (blocks, rest) = words.as_chunks::<16>();
+        for block in blocks {
+            crc = crc32c_words(crc, block.each_ref().map(|word| word.load(Relaxed)));
+        }
+        for word in rest {
+            crc = crc32c_words(crc, [word.load(Relaxed)]);
         }
         crc
     }

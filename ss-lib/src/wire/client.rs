@@ -40,7 +40,7 @@ pub enum CallError<E> {
     Unexpected,
 }
 
-/// How long a frame may be on its way before it is sent again.
+/// How long a frame may be on its way before it is sent again, unless the caller knows the line better.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 /// The host's end of a line.
@@ -51,6 +51,7 @@ pub struct Client<L> {
     number: u32,
     boot: Option<u32>,
     patience: Duration,
+    retry_every: Duration,
     retries: u64,
 }
 
@@ -64,8 +65,14 @@ impl<L: HostLink> Client<L> {
             number: first_number,
             boot: None,
             patience,
+            retry_every: RETRY_EVERY,
             retries: 0,
         }
+    }
+
+    /// How long a frame may be on its way before it is sent again.
+    pub fn set_retry_every(&mut self, retry_every: Duration) {
+        self.retry_every = retry_every;
     }
 
     /// The line.
@@ -158,7 +165,7 @@ impl<L: HostLink> Client<L> {
         loop {
             self.send(&frame[..len], began)?;
             let sent = Instant::now();
-            while sent.elapsed() < RETRY_EVERY {
+            while sent.elapsed() < self.retry_every {
                 if let Some(response) = self.receive()? {
                     return Ok(response);
                 }
