@@ -190,7 +190,6 @@ fn frames() -> String {
 }
 
 #[test]
-
 #[test]
 fn every_message_has_the_bytes_that_it_always_had() {
     let golden = include_str!("wire.golden");

@@ -5,17 +5,17 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{GROUP_SENSORS, Holders},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
-    slots::{SECTORS_MAX, Slots},
+    slots::Slots,
     store::{Config, Store},
 };
 use crate::{Loss, RegisterError, Sensor, SensorKey};
 use core::sync::atomic::AtomicU32;
 
 /// Memory for `SENSORS` sensors, `SECTORS` sectors of `SECTOR_WORDS` × 4 B, and a ledger of
-/// `LOSSES` entries. `GROUPS` must be `SENSORS.div_ceil(16)`; every rule is checked at compile time.
+/// `LOSSES` entries. `GROUPS` must be `SENSORS.div_ceil(8)`; every rule is checked at compile time.
 pub struct Inline<
     const SENSORS: usize,
     const GROUPS: usize,
@@ -26,8 +26,9 @@ pub struct Inline<
     words: [[AtomicU32; SECTOR_WORDS]; SECTORS],
     links: [AtomicU32; SECTORS],
     chains: [Chain; SENSORS],
-    droppable: [u32; SENSORS],
-    group_max: [u32; GROUPS],
+    droppable: [u16; SENSORS],
+    group_max: [u16; GROUPS],
+    newest_losses: [u8; SENSORS],
     ring: [Loss; LOSSES],
     ledger: LedgerState,
     pool: PoolState,
@@ -36,6 +37,9 @@ pub struct Inline<
     sensors: u32,
     is_closing: bool,
 }
+
+/// Sensors a group of the pool's books.
+const GROUP_SENSORS: usize = 8;
 
 /// The sensors of [`Stm32Store`].
 pub const STM32_SENSORS: usize = 100;
@@ -47,7 +51,7 @@ pub const STM32_SECTOR_BYTES: u32 = 256;
 /// The microcontroller's store: 100 sensors, 100 sectors of 256 B (6,000 time-series records), and
 /// everything that the engine needs beside them, in 32 KiB.
 pub type Stm32Store =
-    Store<Inline<STM32_SENSORS, 7, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
+    Store<Inline<STM32_SENSORS, 13, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
 
 const _: () = assert!(size_of::<Stm32Store>() <= 32 * 1024, "the store outgrew its 32 KiB");
 const _: () = assert!(STM32_SECTORS * 60 >= 6_000, "the store holds too few records");
@@ -56,9 +60,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     Store<Inline<S, G, N, W, L>>
 {
     const VALID: () = {
-        assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(16)");
+        assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(8)");
+        assert!(L <= 256, "more ledger entries than 8 bits can name");
         assert!(N >= S && N >= 1, "each sensor needs a sector");
-        assert!(N <= SECTORS_MAX as usize, "more sectors than a link can name");
+        assert!(N <= u16::MAX as usize, "more sectors than 16 bits can count");
         assert!(W.is_power_of_two() && W >= 8 && W <= 1024, "a sector has 32 B to 4 KiB");
     };
 
@@ -72,6 +77,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
             chains: [const { Chain::VACANT }; S],
             droppable: [0; S],
             group_max: [0; G],
+            newest_losses: [0; S],
             ring: [Loss::NONE; L],
             ledger: LedgerState::EMPTY,
             pool: PoolState::EMPTY,
@@ -110,13 +116,17 @@ pub struct InlineEnv<'m> {
     slots: Slots<'m>,
     is_closing: bool,
     pool: &'m mut PoolState,
-    droppable: &'m mut [u32],
-    group_max: &'m mut [u32],
+    droppable: &'m mut [u16],
+    group_max: &'m mut [u16],
+    newest_losses: &'m mut [u8],
     ring: &'m mut [Loss],
     ledger: &'m mut LedgerState,
 }
 
 impl<'m> Env<'m> for InlineEnv<'m> {
+    type Count = u16;
+    type LedgerPlace = u8;
+
     #[inline]
     fn slots(&self) -> Slots<'m> {
         self.slots
@@ -128,14 +138,19 @@ impl<'m> Env<'m> for InlineEnv<'m> {
     }
 
     #[inline]
-    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
-        let holders = Holders { droppable: self.droppable, group_max: self.group_max };
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
+        let holders = Holders {
+            droppable: self.droppable,
+            group_max: self.group_max,
+            group_sensors: GROUP_SENSORS,
+        };
         f(Pool { state: self.pool, holders, slots: self.slots })
     }
 
     #[inline]
-    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
-        f(Ledger { ring: self.ring, newest: &mut [], unsaved: &mut [], state: self.ledger })
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u8>) -> R) -> R {
+        let (ring, newest) = (&mut *self.ring, &mut *self.newest_losses);
+        f(Ledger { ring, newest, unsaved: &mut [], state: self.ledger })
     }
 }
 
@@ -155,6 +170,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
             pool: &mut self.pool,
             droppable: &mut self.droppable,
             group_max: &mut self.group_max,
+            newest_losses: &mut self.newest_losses,
             ring: &mut self.ring,
             ledger: &mut self.ledger,
         };

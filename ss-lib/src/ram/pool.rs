@@ -1,7 +1,7 @@
 //! The free list, and who could give a sector when it is empty.
 
 use super::{
-    holders::Holders,
+    holders::{Holders, Small},
     slots::{Sector, Slots, fingerprint},
 };
 
@@ -58,9 +58,9 @@ impl PoolState {
 }
 
 /// The pool, under its lock.
-pub struct Pool<'a> {
+pub struct Pool<'a, C> {
     pub(crate) state: &'a mut PoolState,
-    pub(crate) holders: Holders<'a>,
+    pub(crate) holders: Holders<'a, C>,
     pub(crate) slots: Slots<'a>,
 }
 
@@ -78,7 +78,7 @@ pub struct PoolStats {
     pub sectors_limit: u32,
 }
 
-impl Pool<'_> {
+impl<C: Small> Pool<'_, C> {
     /// Makes every sector free. Only for a pool whose sectors no chain owns.
     pub(crate) fn format(&mut self) {
         *self.state = PoolState { limit: self.slots.sectors(), ..PoolState::EMPTY };

@@ -204,6 +204,9 @@ impl<B: Backing> Store<B> {
     fn add_in_new_sector(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
         let owner = self.owner(sensor);
         let recycles = self.backing.config().policy == FullPolicy::RecycleOldest;
+        if !B::IS_SHARED {
+            return self.add_alone(owner, sample, recycles);
+        }
         let mut spare = None;
         for attempts_left in (0..RECYCLE_ATTEMPTS).rev() {
             let added = self.backing.with_chain(sensor, |chain, env| {
@@ -248,6 +251,47 @@ impl<B: Backing> Store<B> {
         }
         self.backing.with_chain(sensor, |chain, _| chain.count_refused());
         Err(AppendError::Full)
+    }
+
+    /// The same where nobody else can come between two steps: each is done once, and what was found
+    /// stays so. An add on a microcontroller is bound by what this costs.
+    #[inline]
+    fn add_alone(
+        &mut self,
+        owner: Owner,
+        sample: Sample,
+        recycles: bool,
+    ) -> Result<u64, AppendError> {
+        let sensor = owner.sensor;
+        let added = self.backing.with_chain(sensor, |chain, env| {
+            new_sector(chain, env, owner, sample, &mut None, recycles)
+        });
+        match added {
+            Some(Ok(Some(seq))) => return Ok(seq),
+            Some(Ok(None)) => {}
+            Some(Err(error)) => return Err(error),
+            None => return Err(AppendError::UnknownSensor),
+        }
+        let dropped = if recycles { self.richest() } else { None };
+        let dropped = dropped.and_then(|victim| {
+            let victim = self.owner(victim);
+            self.backing.with_chain(victim.sensor, |chain, env| {
+                let sector = chain.recycle(env, victim)?;
+                env.pool(|mut pool| {
+                    pool.holders.sub(victim.sensor.0, 1);
+                    pool.holders.add(sensor.0, 1);
+                });
+                Some(sector)
+            })?
+        });
+        let added = self.backing.with_chain(sensor, |chain, env| match dropped {
+            Some(sector) => Some(chain.append_in_new_sector(env.slots(), owner, sample, sector)),
+            None => {
+                chain.count_refused();
+                None
+            }
+        });
+        added.flatten().ok_or(AppendError::Full)
     }
 
     /// The sensor that holds most sectors that could be dropped.
@@ -429,6 +473,7 @@ impl<B: Backing> Store<B> {
 
 /// Adds the sample in a new sector of `chain`: in `spare`, else in a free one, else, if the policy is
 /// to recycle, in the chain's own oldest. `None`: there is no such sector.
+#[inline]
 fn new_sector<'m>(
     chain: &mut Chain,
     env: &mut impl Env<'m>,
