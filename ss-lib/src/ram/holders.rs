@@ -40,6 +40,12 @@ pub(crate) struct Holders<'a, C> {
 }
 
 impl<C: Small> Holders<'_, C> {
+    /// How many sectors the sensor could be made to give.
+    #[inline]
+    pub(crate) fn count(&self, sensor: u32) -> u32 {
+        self.droppable[sensor as usize].into()
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, sensor: u32, sectors: u32) {
         let count = &mut self.droppable[sensor as usize];

@@ -96,6 +96,7 @@ impl<C: Small> Pool<'_, C> {
     }
 
     /// Takes a free sector for `sensor`, which holds one droppable sector more from now on.
+    #[inline]
     pub(crate) fn take(&mut self, sensor: u32) -> Option<Sector> {
         if self.state.used(self.slots) >= self.state.limit {
             return None;

@@ -143,6 +143,7 @@ fn complete_seq(low: u32, next_seq: u64) -> u64 {
 }
 
 impl<'m> SectorView<'m> {
+    #[inline]
     pub(crate) fn new(slots: Slots<'m>, slot: Slot, sensor: u32, implied_period_ms: u32) -> Self {
         Self { words: slots.words(slot), slots, slot, sensor, implied_period_ms }
     }
@@ -241,6 +242,11 @@ impl<'m> SectorView<'m> {
     }
 
     /// Writes a header (and a prologue if something does not fit without) and the first record.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn open(self, opening: Opening, sample: Sample) {
         let event = sample.kind == Kind::Event;
         let stamped = event || opening.stamped;
@@ -302,7 +308,11 @@ impl<'m> SectorView<'m> {
     }
 
     /// Writes one record and carries count and checksum forward.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     fn push(self, header: Header, count: u32, delta: u32, value: u32) {
         let at = (header.records_at() + count * header.record_words()) as usize;
         let crc = self.get(CRC);
@@ -319,7 +329,11 @@ impl<'m> SectorView<'m> {
         self.slots.set_count(self.slot, count + 1);
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     fn header_crc(self, header: Header, seq_low: u32) -> u32 {
         let flags = header.flags & !COUNT_MASK;
         let crc = crc32c_words(self.sensor, [seq_low, self.get(BASE_LOW), flags]);

@@ -253,8 +253,8 @@ impl<B: Backing> Store<B> {
         Err(AppendError::Full)
     }
 
-    /// The same where nobody else can come between two steps: each is done once, and what was found
-    /// stays so. An add on a microcontroller is bound by what this costs.
+    /// The same where nobody else can come between two steps, so that each is done once. An add on a
+    /// microcontroller is bound by what this costs.
     #[inline]
     fn add_alone(
         &mut self,
@@ -263,35 +263,49 @@ impl<B: Backing> Store<B> {
         recycles: bool,
     ) -> Result<u64, AppendError> {
         let sensor = owner.sensor;
-        let added = self.backing.with_chain(sensor, |chain, env| {
-            new_sector(chain, env, owner, sample, &mut None, recycles)
+        let free = self.backing.with_chain(sensor, |chain, env| {
+            chain.may_open_sector(env.slots(), owner)?;
+            Ok(env.pool(|mut pool| pool.take(sensor.0)))
         });
-        match added {
-            Some(Ok(Some(seq))) => return Ok(seq),
-            Some(Ok(None)) => {}
+        let sector = match free {
+            Some(Ok(Some(sector))) => Some(sector),
+            Some(Ok(None)) if recycles => self.drop_for(owner),
+            Some(Ok(None)) => None,
             Some(Err(error)) => return Err(error),
             None => return Err(AppendError::UnknownSensor),
-        }
-        let dropped = if recycles { self.richest() } else { None };
-        let dropped = dropped.and_then(|victim| {
-            let victim = self.owner(victim);
-            self.backing.with_chain(victim.sensor, |chain, env| {
-                let sector = chain.recycle(env, victim)?;
-                env.pool(|mut pool| {
-                    pool.holders.sub(victim.sensor.0, 1);
-                    pool.holders.add(sensor.0, 1);
-                });
-                Some(sector)
-            })?
-        });
-        let added = self.backing.with_chain(sensor, |chain, env| match dropped {
-            Some(sector) => Some(chain.append_in_new_sector(env.slots(), owner, sample, sector)),
-            None => {
+        };
+        let added = self.backing.with_chain(sensor, |chain, env| {
+            let Some(sector) = sector else {
                 chain.count_refused();
-                None
-            }
+                return None;
+            };
+            Some(chain.append_in_new_sector(env.slots(), owner, sample, sector))
         });
         added.flatten().ok_or(AppendError::Full)
+    }
+
+    /// Drops a sector of the same sensor's, else of the one that holds most, and enters it into the
+    /// pool's books as the same sensor's.
+    #[inline]
+    fn drop_for(&mut self, owner: Owner) -> Option<Sector> {
+        let sensor = owner.sensor.0;
+        let victim = self.backing.with_env(|env| {
+            env.pool(|pool| {
+                if pool.holders.count(sensor) > 0 { Some(sensor) } else { pool.holders.richest() }
+            })
+        })?;
+        let victim = Owner { sensor: Sensor(victim), ..owner };
+        self.backing.with_chain(victim.sensor, |chain, env| {
+            let sector = chain.recycle(env, victim)?;
+            // From a chain to the same chain: the pool's books stay as they are.
+            if victim.sensor.0 != sensor {
+                env.pool(|mut pool| {
+                    pool.holders.sub(victim.sensor.0, 1);
+                    pool.holders.add(sensor, 1);
+                });
+            }
+            Some(sector)
+        })?
     }
 
     /// The sensor that holds most sectors that could be dropped.
