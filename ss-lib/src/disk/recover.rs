@@ -7,7 +7,7 @@ mod roll;
 pub(crate) use roll::RecoveredSensor;
 
 use super::{
-    FORMAT_VERSION, Superblock,
+    FILE_PAGES_MAX, FORMAT_VERSION, Superblock,
     cache::ReadFault,
     chunk::{Chunk, ClockChunk, LossChunk},
     io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
@@ -278,6 +278,7 @@ impl<D: Disk> Log<D> {
                 return Err(OpenError::NoCheckpoint);
             }
         }
+        base = self.in_front_in_doubt(base)?;
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
             let is_open = is_open && index + 1 == self.segments.len();
@@ -293,6 +294,19 @@ impl<D: Disk> Log<D> {
             }
         }
         Ok(())
+    }
+
+    /// The first of the segments right in front of `base` that were never sealed: a sync failed in them,
+    /// and numbers may stand there that the checkpoints behind them do not tell of.
+    fn in_front_in_doubt(&mut self, mut base: usize) -> Result<usize, OpenError> {
+        while let Some(index) = base.checked_sub(1) {
+            let Some(segment) = self.segments.get(index) else { break };
+            if self.is_complete(&segment)? || !self.has_checkpoint(&segment)? {
+                break;
+            }
+            base = index;
+        }
+        Ok(base)
     }
 
     /// Goes on behind what was found: cuts what is torn, and makes the rest durable.
@@ -333,7 +347,8 @@ struct SegmentFile {
 
 impl SegmentFile {
     fn entry(&self, state: SegmentState) -> Segment {
-        let pages = u32::try_from(self.bytes / PAGE_BYTES as u64).unwrap_or(u32::MAX);
+        // Whatever a file's size says: the time of an opening is bounded by a segment.
+        let pages = (self.bytes / PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         Segment { pages, ..Segment::new(self.segment, self.generation, state) }
     }
 }
