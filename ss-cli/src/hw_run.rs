@@ -260,8 +260,9 @@ fn on_board(scenario: &Scenario, arguments: &Arguments) -> Result<HwReport, Trou
     let opened = probe::open(selector.as_deref())?;
     let probe_name = opened.get_name();
     let mut session = probe::attach(opened, &arguments.chip, arguments.speed, &firmware)?;
+    let is_virtual = probe::is_virtual(&mut session);
     // QEMU has no flash controller, and was given the ELF.
-    if !arguments.no_flash && board.is_none() {
+    if !arguments.no_flash && !is_virtual {
         let bytes = firmware.segments.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         let mut line = ProgressLine::new(bytes, "");
         probe::flash(&mut session, &firmware, |doing, bytes| line.flashed(doing, bytes))?;
@@ -290,7 +291,7 @@ fn on_board(scenario: &Scenario, arguments: &Arguments) -> Result<HwReport, Trou
         retries: run.client.retries(),
         wall: started.elapsed(),
         probe: probe_name,
-        is_virtual: board.is_some(),
+        is_virtual,
     };
     let compared = arguments.compare.then(|| on_host(scenario));
     Ok(HwReport::new(

@@ -20,6 +20,9 @@ mod remote;
 mod server;
 mod swd;
 
+#[cfg(feature = "hw")]
+pub(crate) use self::core::{DBGMCU_IDCODE, VIRTUAL_IDCODE};
+#[cfg(feature = "hw")]
 pub(crate) use qemu::{INSTRUCTION_NS, SYSTICK_HZ};
 pub(crate) use server::Board;
 

@@ -1,6 +1,7 @@
 //! The probe, and the chip behind it.
 
 use super::{elf::Firmware, trouble::Trouble};
+use crate::virtual_board::{DBGMCU_IDCODE, VIRTUAL_IDCODE};
 use probe_rs::{
     CoreType, Error, MemoryInterface, Permissions, Session,
     config::{Registry, RegistryError},
@@ -215,6 +216,17 @@ pub(crate) fn restart(session: &mut Session, firmware: &Firmware) -> Result<(), 
     core.write_8(u64::from(firmware.rtt), &[0; 16]).map_err(failed)?;
     core.write_32(u64::from(firmware.crash), &[0]).map_err(failed)?;
     core.run().map_err(failed)
+}
+
+/// Whether the chip is one in QEMU, whose clock counts instructions: it says so in a register that every
+/// STM32F4 has.
+pub(crate) fn is_virtual(session: &mut Session) -> bool {
+    if !session.target().name.starts_with("STM32F4") {
+        return false;
+    }
+    let core = session.core(0);
+    let identity = core.and_then(|mut core| core.read_word_32(u64::from(DBGMCU_IDCODE)));
+    identity.is_ok_and(|identity| identity == VIRTUAL_IDCODE)
 }
 
 /// An error with what lies below it.

@@ -23,9 +23,10 @@ const BREAKPOINTS: usize = 6;
 const DWT: std::ops::Range<u32> = 0xE000_1000..0xE000_2000;
 /// The core's own registers, which are words.
 const PRIVATE: std::ops::Range<u32> = 0xE000_0000..0xE010_0000;
-/// The chip's identity, which QEMU lacks too: an STM32F405, revision Y.
-const DBGMCU_IDCODE: u32 = 0xE004_2000;
-const STM32F405_IDCODE: u32 = 0x100F_6413;
+/// The chip's identity, which QEMU lacks too: an STM32F405, of a revision that no silicon has ("SS"), so
+/// that who attaches can tell what it is attached to.
+pub(crate) const DBGMCU_IDCODE: u32 = 0xE004_2000;
+pub(crate) const VIRTUAL_IDCODE: u32 = 0x5353_6413;
 
 const DHCSR_KEY: u32 = 0xA05F;
 const C_DEBUGEN: u32 = 1;
@@ -119,7 +120,7 @@ impl Core {
             DCRDR => Ok(self.dcrdr),
             DEMCR => Ok(self.demcr),
             DFSR => Ok(u32::from(self.is_halted)),
-            DBGMCU_IDCODE => Ok(STM32F405_IDCODE),
+            DBGMCU_IDCODE => Ok(VIRTUAL_IDCODE),
             FP_CTRL => Ok((BREAKPOINTS as u32) << 4 | u32::from(self.fp_enabled)),
             _ if DWT.contains(&address) => Ok(0),
             _ => match comparator(address) {

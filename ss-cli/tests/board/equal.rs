@@ -79,5 +79,7 @@ fn a_virtual_board_of_its_own_serves_one_tool_after_the_other() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let run: Value = serde_json::from_slice(&output.stdout).expect(&text);
         assert_equal(&run, &simulated("stm32-full", &["--duration", "10m"]), "by address");
+        // It is known for what it is, however it is reached.
+        assert_eq!(run["clock"]["unit"], "instructions", "{run}");
     }
 }
