@@ -179,17 +179,14 @@ fn frame_of(message: &impl serde::Serialize) -> String {
 
 /// Every message's frame, a line each.
 fn frames() -> String {
-    let mut text = String::new();
-    for (number, command) in (1..).zip(requests()) {
-        text += &format!("{}\n", frame_of(&Request { number, command }));
-    }
-    for (number, answer) in (1..).zip(answers()) {
-        text += &format!("{}\n", frame_of(&Response { boot: 0xDEAD_BEEF, number, answer }));
-    }
-    text
+    let requests = (1..).zip(requests());
+    let requests = requests.map(|(number, command)| frame_of(&Request { number, command }));
+    let answers = (1..).zip(answers());
+    let answers =
+        answers.map(|(number, answer)| frame_of(&Response { boot: 0xDEAD_BEEF, number, answer }));
+    requests.chain(answers).map(|frame| frame + "\n").collect()
 }
 
-#[test]
 #[test]
 fn every_message_has_the_bytes_that_it_always_had() {
     let golden = include_str!("wire.golden");
@@ -282,7 +279,7 @@ impl Wire {
     }
 
     fn take(&self, out: &mut [u8]) -> usize {
-        let bytes = &mut self.0.lock().unwrap().0;
+        let bytes = &mut self.0.lock().expect("no thread panicked").0;
         let count = out.len().min(bytes.len());
         for (place, byte) in out.iter_mut().zip(bytes.drain(..count)) {
             *place = byte;
@@ -291,7 +288,7 @@ impl Wire {
     }
 
     fn put(&self, frame: &[u8]) {
-        let (bytes, rng, faults) = &mut *self.0.lock().unwrap();
+        let (bytes, rng, faults) = &mut *self.0.lock().expect("no thread panicked");
         let mut frame = frame.to_vec();
         let mut hits = |percent| rng.random_range(0..100) < percent;
         let (dropped, doubled) = (hits(faults.dropped), hits(faults.doubled));
@@ -446,7 +443,7 @@ sectors = 50
 
 fn scenario(seed: u64) -> Scenario {
     let overrides = Overrides { seed: Some(seed), ..Overrides::default() };
-    Scenario::parse(SCENARIO, "wire.toml", "wire", &overrides).unwrap()
+    Scenario::parse(SCENARIO, "wire.toml", "wire", &overrides).expect("the scenario is right")
 }
 
 /// Runs the scenario over the line to its end.
@@ -535,13 +532,13 @@ fn answer_once(hello: Hello) -> Result<Hello, CallError<()>> {
         let mut port = Port::new(DeviceEnd(down, up), 1);
         loop {
             if let Some(request) = port.next_request() {
-                return port.answer(request.number, Answer::Hello(hello));
+                return port.answer(request.number, &Answer::Hello(hello));
             }
             thread::sleep(Duration::from_micros(50));
         }
     });
     let greeted = client.greet();
-    device.join().unwrap();
+    device.join().expect("no thread panicked");
     greeted
 }
 

@@ -30,6 +30,7 @@ use ss_lib::{
     },
 };
 use std::{
+    fmt::Write,
     path::PathBuf,
     process, thread,
     time::{Duration, Instant},
@@ -42,6 +43,7 @@ use trouble::Trouble;
 /// same engine and driver as `ss simulate --profile stm32`, and ends with the same digest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// The scenario: a TOML file
     #[arg(required_unless_present_any = ["list_chips", "list_probes"])]
@@ -415,7 +417,7 @@ impl Running<'_> {
             CallError::Link(Gone::LockedUp) => Trouble::LockedUp { last },
             CallError::Link(Gone::Crashed(crash)) => {
                 let name = |address| self.firmware.function(address);
-                let places = match crash {
+                let places = match *crash {
                     ss_lib::wire::crash::Crash::HardFault(registers) => {
                         [name(registers.pc()), name(registers.lr())]
                     }
@@ -440,7 +442,8 @@ fn command(scenario: &Scenario, arguments: &Arguments) -> String {
     let mut command =
         format!("ss hw-run {} --seed {}", text::shell_word(&file), scenario.description().seed);
     if let Some(duration) = &arguments.duration {
-        command += &format!(" --duration {}", text::shell_word(duration));
+        // Writing to a string cannot fail.
+        let _ = write!(command, " --duration {}", text::shell_word(duration));
     }
     if arguments.profile.is_some() {
         command += " --profile stm32";
@@ -448,7 +451,7 @@ fn command(scenario: &Scenario, arguments: &Arguments) -> String {
     if arguments.virtual_board {
         command += " --virtual";
     } else if arguments.chip != "STM32F405RGTx" {
-        command += &format!(" --chip {}", text::shell_word(&arguments.chip));
+        let _ = write!(command, " --chip {}", text::shell_word(&arguments.chip));
     }
     command
 }

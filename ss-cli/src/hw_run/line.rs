@@ -31,7 +31,7 @@ pub(crate) enum Gone {
     /// The core is locked up.
     LockedUp,
     /// The program broke, and left a record.
-    Crashed(Crash),
+    Crashed(Box<Crash>),
 }
 
 /// RTT on a core.
@@ -98,7 +98,7 @@ impl<'s> Line<'s> {
         if words[0] != 0 {
             self.core.read_32(self.crash_at, &mut words).map_err(gone)?;
             if let Some(crash) = Crash::from_words(&words) {
-                return Err(Gone::Crashed(crash));
+                return Err(Gone::Crashed(Box::new(crash)));
             }
         }
         Ok(())

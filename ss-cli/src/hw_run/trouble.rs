@@ -1,7 +1,11 @@
 //! Everything that can stand between a scenario and its board, a sentence each, with the next step.
 
 use ss_lib::wire::{PROTOCOL, Progress, Refusal, crash::Crash};
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// Why a scenario did not run to its end on a board.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +57,7 @@ pub(crate) enum Trouble {
     /// The core locked up.
     LockedUp { last: Option<Progress> },
     /// The program on the board broke; with the names of the places of a fault.
-    Crashed { crash: Crash, places: [String; 2], last: Option<Progress> },
+    Crashed { crash: Box<Crash>, places: [String; 2], last: Option<Progress> },
     /// The probe is gone.
     ProbeGone { error: String, last: Option<Progress> },
 }
@@ -65,7 +69,8 @@ fn names(names: &[String]) -> String {
     let mut text =
         names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > NAMES_SHOWN {
-        text += &format!(" and {} more", names.len() - NAMES_SHOWN);
+        // Writing to a string cannot fail.
+        let _ = write!(text, " and {} more", names.len() - NAMES_SHOWN);
     }
     text
 }
@@ -79,6 +84,72 @@ fn known(last: Option<Progress>) -> String {
          and not acknowledged then, and what came later is not known",
         crate::text::duration(virtual_ms)
     )
+}
+
+impl Trouble {
+    /// What comes to light when the firmware runs.
+    fn fmt_of_run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol { firmware } => write!(
+                f,
+                "the firmware speaks version {firmware} of the protocol and this program version \
+                 {PROTOCOL}: build both from the same commit (fw-shim/build), and flash it again"
+            ),
+            Self::ForeignFirmware => f.write_str(
+                "what runs on the board answers, and is not the firmware: run again without \
+                 --no-flash",
+            ),
+            Self::OtherBuild { runs, elf } => write!(
+                f,
+                "the board runs {runs} and the ELF is {elf}: run again without --no-flash, or give \
+                 the ELF that is on the board by --elf"
+            ),
+            Self::Refused(refusal) => write!(
+                f,
+                "the firmware does not take the scenario: {refusal}; run a smaller one, or ss \
+                 simulate --profile stm32"
+            ),
+            Self::Unexpected => f.write_str(
+                "the firmware answered what was not asked: build program and firmware from the same \
+                 commit (fw-shim/build), and flash it again",
+            ),
+            Self::NotUp { waited } => write!(
+                f,
+                "the firmware did not come up within {}: check the board's power and --chip, and run \
+                 without --no-flash",
+                seconds(*waited)
+            ),
+            Self::Silent { waited, last } => write!(
+                f,
+                "the board said nothing for {}, {}; give it longer by --timeout, or look at it with a \
+                 debugger",
+                seconds(*waited),
+                known(*last)
+            ),
+            Self::Reset { last } => write!(
+                f,
+                "the board was reset in the middle of the run, {}; its store was in RAM: look for a \
+                 watchdog or the supply, and run again",
+                known(*last)
+            ),
+            Self::LockedUp { last } => write!(
+                f,
+                "the board's core locked up (a fault within the handler of a fault), {}; reset the \
+                 board, and run again under a debugger",
+                known(*last)
+            ),
+            Self::Crashed { crash, places, last } => {
+                write!(f, "{}, {}", crashed(crash, places), known(*last))
+            }
+            Self::ProbeGone { error, last } => write!(
+                f,
+                "the probe is gone ({error}), {}; check its cable, and run again",
+                known(*last)
+            ),
+            // Told before: see `Display`.
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Trouble {
@@ -156,62 +227,7 @@ impl fmt::Display for Trouble {
                  --elf",
                 path.display()
             ),
-            Self::Protocol { firmware } => write!(
-                f,
-                "the firmware speaks version {firmware} of the protocol and this program version \
-                 {PROTOCOL}: build both from the same commit (fw-shim/build), and flash it again"
-            ),
-            Self::ForeignFirmware => f.write_str(
-                "what runs on the board answers, and is not the firmware: run again without \
-                 --no-flash",
-            ),
-            Self::OtherBuild { runs, elf } => write!(
-                f,
-                "the board runs {runs} and the ELF is {elf}: run again without --no-flash, or give \
-                 the ELF that is on the board by --elf"
-            ),
-            Self::Refused(refusal) => write!(
-                f,
-                "the firmware does not take the scenario: {refusal}; run a smaller one, or ss \
-                 simulate --profile stm32"
-            ),
-            Self::Unexpected => f.write_str(
-                "the firmware answered what was not asked: build program and firmware from the same \
-                 commit (fw-shim/build), and flash it again",
-            ),
-            Self::NotUp { waited } => write!(
-                f,
-                "the firmware did not come up within {}: check the board's power and --chip, and run \
-                 without --no-flash",
-                seconds(*waited)
-            ),
-            Self::Silent { waited, last } => write!(
-                f,
-                "the board said nothing for {}, {}; give it longer by --timeout, or look at it with a \
-                 debugger",
-                seconds(*waited),
-                known(*last)
-            ),
-            Self::Reset { last } => write!(
-                f,
-                "the board was reset in the middle of the run, {}; its store was in RAM: look for a \
-                 watchdog or the supply, and run again",
-                known(*last)
-            ),
-            Self::LockedUp { last } => write!(
-                f,
-                "the board's core locked up (a fault within the handler of a fault), {}; reset the \
-                 board, and run again under a debugger",
-                known(*last)
-            ),
-            Self::Crashed { crash, places, last } => {
-                write!(f, "{}, {}", crashed(crash, places), known(*last))
-            }
-            Self::ProbeGone { error, last } => write!(
-                f,
-                "the probe is gone ({error}), {}; check its cable, and run again",
-                known(*last)
-            ),
+            _ => self.fmt_of_run(f),
         }
     }
 }

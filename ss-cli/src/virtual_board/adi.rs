@@ -38,7 +38,7 @@ impl Adi {
     pub(super) fn read_dp(&mut self, register: u32) -> u32 {
         match register & 0xF {
             0 => DPIDR,
-            CTRL_STAT if self.select & 0xF == 0 => self.control,
+            CTRL_STAT if self.select.trailing_zeros() >= 4 => self.control,
             0xC => self.posted,
             _ => 0,
         }

@@ -44,6 +44,7 @@ const SYSRESETREQ: u32 = 1 << 2;
 const XPSR: u32 = 16;
 const GDB_XPSR: u32 = 0x19;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a bit of a register")]
 pub(super) struct Core {
     qtest: Qtest,
     gdb: Gdb,

@@ -45,7 +45,7 @@ impl Remote {
                     if let Some((b'!', request)) = request.split_first() {
                         let request = String::from_utf8_lossy(request);
                         let answer = self.answer(&request).unwrap_or_else(|| "N".to_owned());
-                        answers += &format!("&{answer}#");
+                        answers.extend(["&", &answer, "#"]);
                     }
                 }
                 // What stands outside of a request is a greeting; what is too long is none.
@@ -79,8 +79,7 @@ impl Remote {
             }
             "o" | "O" => {
                 let (bits, value) = (number(rest, 1, 2)?, number_to_end(rest, 3)?);
-                let done = self.swd.take(bits as u32, value, &mut self.adi);
-                Some(if done.is_ok() { "K0" } else { TARGET_FAILED }.to_owned())
+                Some(done(&self.swd.take(bits as u32, value, &mut self.adi)))
             }
             "i" | "I" => {
                 let bits = number(rest, 1, 2)? as u32;
@@ -114,7 +113,7 @@ impl Remote {
             "A" => {
                 let value = from_hex(rest.get(9..17)?)?;
                 let value = u32::from_le_bytes(value.try_into().ok()?);
-                Some(done(self.adi.write_ap(port, number(rest, 5, 4)? as u32, value)))
+                Some(done(&self.adi.write_ap(port, number(rest, 5, 4)? as u32, value)))
             }
             // Memory, read: CSW (8 digits), address (16), length (8).
             "m" => {
@@ -133,7 +132,7 @@ impl Remote {
                     return None;
                 }
                 let address = in_memory(address, count)?;
-                Some(done(self.adi.core.write(address, &bytes)))
+                Some(done(&self.adi.core.write(address, &bytes)))
             }
             _ => None,
         }
@@ -161,7 +160,7 @@ fn high_level(rest: &str) -> Option<&'static str> {
     }
 }
 
-fn done(result: std::io::Result<()>) -> String {
+fn done(result: &std::io::Result<()>) -> String {
     if result.is_ok() { "K0" } else { TARGET_FAILED }.to_owned()
 }
 

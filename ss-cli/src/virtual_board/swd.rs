@@ -65,7 +65,7 @@ impl Swd {
         *self = Self::default();
     }
 
-    /// request: start 1, APnDP, RnW, A2, A3, parity, stop 0, park 1.
+    /// A request's bits: start 1, access port, read, two of the address, parity, stop 0, park 1.
     fn answer(&mut self, request: u8, adi: &mut Adi) {
         (self.waiting, self.waiting_bits) = (0, 0);
         let bit = |at: u32| request >> at & 1 != 0;
@@ -80,13 +80,12 @@ impl Swd {
             self.pending = Some((is_ap, register));
             return;
         }
-        match adi.read_over_line(is_ap, register) {
-            Ok(word) => {
-                let parity = u64::from(word.count_ones() & 1);
-                self.waiting = ACK_OK | u64::from(word) << 3 | parity << 35;
-                self.waiting_bits = 36;
-            }
-            Err(_) => (self.waiting, self.waiting_bits) = (ACK_FAULT, 3),
+        if let Ok(word) = adi.read_over_line(is_ap, register) {
+            let parity = u64::from(word.count_ones() & 1);
+            self.waiting = ACK_OK | u64::from(word) << 3 | parity << 35;
+            self.waiting_bits = 36;
+        } else {
+            (self.waiting, self.waiting_bits) = (ACK_FAULT, 3);
         }
     }
 }

@@ -24,6 +24,7 @@ const TEXT_AT: usize = 15;
 
 /// How a device broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the large one on")]
 pub enum Crash {
     /// A panic, with its place and message.
     Panic {

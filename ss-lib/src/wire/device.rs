@@ -109,6 +109,7 @@ pub struct DeviceMemory {
 
 impl DeviceMemory {
     /// Memory in which no scenario is.
+    #[expect(clippy::large_stack_arrays, reason = "the value of a static, never on a stack")]
     pub const fn new() -> Self {
         const OUTAGE: Outage = Outage { from_ms: 0, until_ms: 0 };
         const STEP: ClockStep = ClockStep { at_ms: 0, by_ms: 0, to_utc: false };
@@ -170,7 +171,7 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
             self.run(number);
         } else {
             let answer = self.carry_out(command);
-            self.port.answer(number, answer);
+            self.port.answer(number, &answer);
         }
         true
     }
@@ -247,9 +248,9 @@ impl<'m, L: Link, B: Board> Device<'m, L, B> {
     fn run(&mut self, number: u32) {
         let DeviceMemory { parts, runs, due, replies, batch, peeked, meters } = &mut *self.memory;
         let Some(begin) = self.begin else {
-            return self.port.answer(number, Answer::Refused(Refusal::NoRun));
+            return self.port.answer(number, &Answer::Refused(Refusal::NoRun));
         };
-        self.port.answer(number, Answer::Done);
+        self.port.answer(number, &Answer::Done);
         for meter in &mut *meters {
             meter.clear();
         }
@@ -425,7 +426,7 @@ impl<L: Link, B: Board> Observing<'_, L, B> {
                 }
                 _ => Answer::Refused(Refusal::Busy),
             };
-            self.port.answer(request.number, answer);
+            self.port.answer(request.number, &answer);
         }
     }
 }

@@ -106,7 +106,6 @@ pub struct Response {
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to put the large one on")]
 pub enum Answer {
     /// To `Hello`. Frozen, the first variant for ever.
     Hello(Hello),

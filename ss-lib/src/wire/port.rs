@@ -83,7 +83,7 @@ impl<L: Link> Port<L> {
         match (self.last, command) {
             (_, Command::Hello { .. }) => true,
             (None, _) => {
-                self.answer_unseen(number, Answer::Refused(Refusal::NoHello));
+                self.answer_unseen(number, &Answer::Refused(Refusal::NoHello));
                 false
             }
             // Any other number is an echo of something that was answered long ago.
@@ -92,13 +92,13 @@ impl<L: Link> Port<L> {
     }
 
     /// Answers a request, and keeps the answer for when it is asked for again.
-    pub fn answer(&mut self, number: u32, answer: Answer) {
+    pub fn answer(&mut self, number: u32, answer: &Answer) {
         self.last = Some(number);
         self.answer_unseen(number, answer);
     }
 
-    fn answer_unseen(&mut self, number: u32, answer: Answer) {
-        let response = Response { boot: self.boot, number, answer };
+    fn answer_unseen(&mut self, number: u32, answer: &Answer) {
+        let response = Response { boot: self.boot, number, answer: *answer };
         self.reply_len = encode(&response, &mut self.reply).unwrap_or(0);
         self.send();
     }
