@@ -76,14 +76,17 @@ impl<D: Disk> Gateway<D> {
             }
             let look = self.look(core, sensor, out).map_err(|_| ConsumeError::Unreadable)?;
             self.forget_missing(sensor, look.missing);
-            if look.records == 0 {
+            // A log whose cursors say that fewer records are held than lie there: the cursors count.
+            let unsent = self.ram.with_tenant(sensor, |_, tier, _| tier.disk_unsent() as usize);
+            let records = look.records.min(unsent.unwrap_or(0));
+            if records == 0 {
                 continue;
             }
             let places = &mut core.places[sensor.index()];
             places.head = look.first_at;
             places.batch_end = look.last_at;
             places.batch_end_seq = look.end_seq;
-            return Ok(self.hand_out(sensor, look.records, out));
+            return Ok(self.hand_out(sensor, records, out));
         }
     }
 
