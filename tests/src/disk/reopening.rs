@@ -84,7 +84,9 @@ fn use_it(disk: MemoryDisk, is_forged: bool) {
         let held = export(disk.memory(), &found);
         assert!(handed_out == held, "an open store and a look at it differ");
     }
-    work(&mut gateway);
+    if !work(&mut gateway) {
+        return;
+    }
     drop(gateway);
     // It can be looked at and opened again, and what was just added is there.
     let found = scan(disk.memory()).expect("it was open");
@@ -130,10 +132,14 @@ fn drain(gateway: &mut Gateway<FaultyDisk>, readable: Option<&Found>) -> Found {
     all
 }
 
-fn work(gateway: &mut Gateway<FaultyDisk>) {
+/// Uses the store. `false`: its numbers are used up, and it says so.
+fn work(gateway: &mut Gateway<FaultyDisk>) -> bool {
     let sensor = match gateway.find(NEW) {
         Some(sensor) => sensor,
-        None => gateway.register(SensorConfig::event(NEW)).expect("it has room"),
+        None => match gateway.register(SensorConfig::event(NEW)) {
+            Ok(sensor) => sensor,
+            Err(error) => panic!("{error}, of 64"),
+        },
     };
     for seq in 0..10 {
         assert!(gateway.append_event(sensor, seq, 7).is_ok());
@@ -141,8 +147,12 @@ fn work(gateway: &mut Gateway<FaultyDisk>) {
     for second in 1..6 {
         gateway.tick(second * 1_000);
     }
-    gateway.sync().expect("memory does not fail");
+    if let Err(error) = gateway.sync() {
+        assert!(error.to_string().contains("used up"), "memory does not fail: {error}");
+        return false;
+    }
     gateway.check().unwrap_or_else(|fault| panic!("{fault}"));
     let report = gateway.shut_down(None, &mut |_| ());
     assert!(report.is_complete(), "{report:?}");
+    true
 }
