@@ -82,7 +82,9 @@ fn use_it(disk: MemoryDisk, is_forged: bool) {
     let handed_out = drain(&mut gateway, (!is_forged).then_some(&readable));
     if planned.verdict == Verdict::Sound && !is_forged {
         let held = export(disk.memory(), &found);
-        assert!(handed_out == held, "an open store and a look at it differ");
+        let more: Vec<_> = handed_out.keys().filter(|place| !held.contains_key(place)).collect();
+        let less: Vec<_> = held.keys().filter(|place| !handed_out.contains_key(place)).collect();
+        assert!(handed_out == held, "handed out and not seen: {more:?}; not handed out: {less:?}");
     }
     if !work(&mut gateway) {
         return;
