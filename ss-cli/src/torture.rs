@@ -35,7 +35,7 @@ use std::{
 Example:
   ss torture torture-here --kills 20
 
-DIR must be empty or not there yet. When every promise was kept what was made in it is removed again,
+DIR must be empty or not there yet. When every promise was kept what was made in it is removed,
 unless --keep says otherwise; else it is left: ss inspect DIR/store looks into it.
 
 Exit code 0: every promise was kept. 1: one was broken, or Ctrl-C ended the run. 2: wrong usage, or a

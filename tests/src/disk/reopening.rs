@@ -46,7 +46,9 @@ fn salvaged_is_whole(disk: &MemoryDisk) {
         assert!(found.epoch >= u32::MAX - 1, "what was salvaged cannot be opened");
         return;
     };
-    assert_eq!(drain(&mut gateway, Some(&held)).len(), held.len());
+    // It may have more: a salvage reads what a cut squeeze left as well.
+    let handed_out = drain(&mut gateway, None);
+    assert!(held.iter().all(|(place, content)| handed_out.get(place) == Some(content)));
 }
 
 fn config() -> GatewayConfig {
