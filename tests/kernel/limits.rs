@@ -2,9 +2,9 @@
 
 use crate::{
     mounts::{Image, Mount},
-    support::{CHILD, judge_by, read_all, run},
+    support::{CHILD, judge_by, read_all, run, signal},
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use ss_lib::torture::{Floor, Told};
 use ss_tests::settings;
 use std::{
@@ -123,8 +123,7 @@ fn eight_mib_of_memory_are_enough_with_the_kernels_share() {
     lines.read_line(&mut said).unwrap();
     let listener = thread::spawn(move || read_all(&mut lines));
     thread::sleep(Duration::from_secs(4));
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
+    signal(&child, Signal::TERM);
     let status = child.wait().unwrap();
     assert!(status.success(), "{status}: the kernel ends what takes more than it may");
     said += &listener.join().unwrap();

@@ -16,12 +16,14 @@ const IMAGES: &str = "/dev/shm";
 pub struct Mount {
     dir: tempfile::TempDir,
     is_mounted: bool,
+    /// A setting of the device, and what it was.
+    changed: Option<(PathBuf, String)>,
 }
 
 impl Mount {
     /// A tmpfs of so many KiB.
     pub fn tmpfs(kib: u64) -> Self {
-        let mount = Self { dir: tempfile::tempdir().unwrap(), is_mounted: true };
+        let mount = Self { dir: tempfile::tempdir().unwrap(), is_mounted: true, changed: None };
         let options = format!("size={kib}k");
         tool(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs", mount.text()]);
         mount
@@ -34,7 +36,8 @@ impl Mount {
 
     /// The file system of an image.
     pub fn image(image: &Image) -> Self {
-        let mut mount = Self { dir: tempfile::tempdir().unwrap(), is_mounted: false };
+        let mut mount =
+            Self { dir: tempfile::tempdir().unwrap(), is_mounted: false, changed: None };
         mount.mount(image);
         mount
     }
@@ -45,9 +48,22 @@ impl Mount {
         self.is_mounted = true;
     }
 
+    /// Lets the device take one block of 4 KiB with each request.
+    pub fn write_single_blocks(&mut self) {
+        let device = tool(&["findmnt", "-n", "-o", "SOURCE", self.text()]);
+        let name = device.trim().rsplit('/').next().unwrap().to_owned();
+        let setting = PathBuf::from(format!("/sys/block/{name}/queue/max_sectors_kb"));
+        let before = std::fs::read_to_string(&setting).unwrap();
+        std::fs::write(&setting, "4").unwrap();
+        self.changed = Some((setting, before));
+    }
+
     /// Unmounts; what was killed a moment ago may still hold it.
     pub fn unmount(&mut self) {
         self.is_mounted = false;
+        if let Some((setting, before)) = self.changed.take() {
+            std::fs::write(setting, before).unwrap();
+        }
         for _ in 0..100 {
             if run(&["umount".into(), OsString::from(self.path())]).status.success() {
                 return;
@@ -63,6 +79,12 @@ impl Mount {
 
     pub fn text(&self) -> &str {
         self.dir.path().to_str().unwrap()
+    }
+
+    /// What is in use of a tmpfs.
+    pub fn used_kib(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.path()).unwrap();
+        (stat.f_blocks - stat.f_bfree) * stat.f_frsize / 1_024
     }
 
     /// Bytes that can still be written.
@@ -114,6 +136,12 @@ impl Image {
             ]),
         };
         Self { path, _dir: dir }
+    }
+
+    /// Lets every block take its space.
+    pub fn fill(&self) {
+        let bytes = std::fs::read(&self.path).unwrap();
+        std::fs::write(&self.path, bytes).unwrap();
     }
 
     /// Lets fsck mend what a failing disk left.

@@ -2,9 +2,9 @@
 
 use crate::{
     mounts::{Image, Mount},
-    support::{CHILD, judge_by, read_all, tool},
+    support::{CHILD, judge_by, read_all, signal, tool},
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use ss_lib::torture::{Floor, Told};
 use ss_tests::settings;
 use std::{
@@ -42,8 +42,7 @@ fn cut(kind: &str) {
         }
         let listener = thread::spawn(move || read_all(&mut lines));
         thread::sleep(Duration::from_micros((seed + nth).wrapping_mul(7_919) % 120_000));
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::STOP).unwrap();
+        signal(&child, Signal::STOP);
         thread::sleep(STOPPED);
         tool(&["xfs_io", "-x", "-c", "shutdown", mount.text()]);
         child.kill().unwrap();

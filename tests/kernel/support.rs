@@ -1,12 +1,13 @@
 //! A process on a store, and what is said of how it went.
 
+use rustix::process::{Pid, Signal, kill_process};
 use ss_lib::torture::{Floor, Told, judge};
 use std::{
     ffi::OsString,
     fs,
     io::Read,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 /// The process that works on a store.
@@ -68,6 +69,7 @@ pub fn judge_by(at: &str, store: &Path, told: &Told, said: &str, floor: Floor, s
         Ok(judged) => judged.told,
         Err(breach) => {
             let kept = keep(store);
+            fs::write(kept.join("receipts.txt"), said).unwrap();
             panic!("{at}: {breach}; the store as it was judged is {}", kept.display())
         }
     }
@@ -88,6 +90,11 @@ pub fn copy(from: &Path, to: &Path) {
             fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
+}
+
+/// Sends the process a signal.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
 /// Reads a pipe to its end, whatever it ends with.

@@ -5,9 +5,10 @@ use super::{
     receipt::{Receipt, Told},
 };
 use crate::{
-    Kind, Record, Sensor, SensorKey,
+    DropCause, Kind, Record, Sensor, SensorKey,
     disk::{
-        DiskError, Exported, RealDisk, RecordFilter, Records, Scan, ScanError, Verdict, plan, scan,
+        DiskError, Exported, RealDisk, RecordFilter, Records, RepairOptions, Scan, ScanError,
+        Verdict, plan, repair, scan,
     },
     gateway::{Gateway, OpenError},
 };
@@ -18,8 +19,11 @@ use std::{fmt, path::Path};
 pub enum Floor {
     /// It was killed: what was written.
     Written,
-    /// The power was cut, or the disk dropped what it could not write: what was durable.
+    /// The power was cut: what was durable, and nothing else has gaps.
     Durable,
+    /// The disk dropped what it could not write, and said so when it was synced: what was durable. What
+    /// never was may be gone wherever it stood, and is listed; a repair enters it into the ledger.
+    Synced,
 }
 
 /// A promise that was not kept, or a store that cannot be used.
@@ -97,7 +101,11 @@ pub fn judge(path: &Path, told: &Told, floor: Floor, seed: u64) -> Result<Judgem
         Err(ScanError::NotAStore) if told.epoch == 0 => {
             return Ok(Judgement { told: told.begun(), ..Judgement::default() });
         }
-        looked => look(&disk, looked.map_err(Breach::Look)?, told)?,
+        looked => {
+            let looked = looked.map_err(Breach::Look)?;
+            let looked = if floor == Floor::Synced { mend(path, looked, told)? } else { looked };
+            look(&disk, looked, told)?
+        }
     };
     drop(disk);
     let mut judgement = Judgement::default();
@@ -114,7 +122,9 @@ pub fn judge(path: &Path, told: &Told, floor: Floor, seed: u64) -> Result<Judgem
             told.epoch
         ));
     }
-    own(&mut gateway, &held, &mut judgement)?;
+    let lost = looked.ledger.iter().filter(|it| it.cause == DropCause::Corrupt);
+    let lost = lost.map(|it| u64::from(it.count)).sum();
+    own(&mut gateway, &held, lost, &mut judgement)?;
     Ok(judgement)
 }
 
@@ -135,6 +145,26 @@ pub(super) fn left_behind(path: &Path, seed: u64) -> Result<Told, Breach> {
 
 fn promise<T>(text: String) -> Result<T, Breach> {
     Err(Breach::Promise(text))
+}
+
+/// Enters what a failing disk dropped into the ledger. Nothing that was durable may be part of it.
+fn mend(path: &Path, looked: Scan, told: &Told) -> Result<Scan, Breach> {
+    let planned = plan(&looked);
+    if planned.verdict == Verdict::Sound {
+        return Ok(looked);
+    }
+    for lost in &planned.losses {
+        let place = (0..SENSORS).find(|place| sensor_config(*place).key == lost.key);
+        let receipt = place.map(|place| told.receipts[place]).unwrap_or_default();
+        let durable = receipt.levels.durable_seq;
+        if lost.first_seq < durable && lost.end_seq() > receipt.answered() {
+            return promise(format!("{lost:?} is lost, and was durable: {receipt:?}"));
+        }
+    }
+    let owned = RealDisk::open_owned(path).map_err(Breach::Disk)?;
+    let repaired = repair(&owned, &RepairOptions { now_ms: 0 });
+    let repaired = repaired.map_err(|error| Breach::Promise(format!("no repair: {error}")))?;
+    Ok(repaired.scan)
 }
 
 /// Reads the store as `ss inspect` and `ss export` do.
@@ -191,7 +221,7 @@ fn hold(
     let levels = &receipt.levels;
     let must = match floor {
         Floor::Written => levels.written_seq.max(levels.durable_seq),
-        Floor::Durable => levels.durable_seq,
+        Floor::Durable | Floor::Synced => levels.durable_seq,
     };
     let wrong = |what: String| {
         promise(format!(
@@ -199,10 +229,19 @@ fn hold(
              {receipt:?}"
         ))
     };
-    if end < must {
+    // An answered record that a failing disk dropped is no loss, and then its number says nothing.
+    if end < must && floor != Floor::Synced {
         return wrong(format!("and {must} is missing"));
     }
-    if solid > receipt.may_ack_seq.max(levels.acked_seq) {
+    let answered = receipt.answered();
+    let has_lost = match floor {
+        Floor::Written | Floor::Durable => solid > answered,
+        Floor::Synced => {
+            let must = held.records.iter().filter(|(seq, _)| (answered..must).contains(seq));
+            (must.count() as u64) < levels.durable_seq.saturating_sub(answered)
+        }
+    };
+    if has_lost {
         return wrong("and what is missing before that was never answered".to_owned());
     }
     if first < levels.acked_durable_seq.min(end) {
@@ -226,17 +265,20 @@ fn hold(
 fn own(
     gateway: &mut Gateway,
     held: &[Held; SENSORS],
+    lost: u64,
     judgement: &mut Judgement,
 ) -> Result<(), Breach> {
     let fault = |error: &dyn fmt::Display| Breach::Promise(format!("the open store: {error}"));
     let sensors = register(gateway).map_err(|error| fault(&error))?;
     gateway.check().map_err(|error| fault(&error))?;
+    let mut dropped = 0;
     for ((place, held), &sensor) in held.iter().enumerate().zip(&sensors) {
         let stats = gateway.stats(sensor).map_err(|error| fault(&error))?;
         let is_whole = stats.retained() == held.records.len() as u64
             && stats.added == held.end_seq
             && stats.is_conserved()
-            && stats.dropped() == 0;
+            && stats.dropped() == stats.dropped_corrupt;
+        dropped += stats.dropped();
         if !is_whole {
             let range = held.first_seq()..held.end_seq;
             return promise(format!(
@@ -248,6 +290,9 @@ fn own(
             let seq = gateway.sensor_config(sensor).map_err(|error| fault(&error))?.first_seq;
             add(gateway, sensor, place, seq).map_err(|error| fault(&error))?;
         }
+    }
+    if dropped != lost {
+        return promise(format!("{dropped} records are counted as lost, and {lost} are listed"));
     }
     gateway.sync().map_err(Breach::Disk)?;
     gateway.check().map_err(|error| fault(&error))?;

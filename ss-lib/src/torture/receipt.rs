@@ -14,6 +14,14 @@ pub struct Receipt {
     pub levels: Levels,
 }
 
+impl Receipt {
+    /// Up to here the cloud may have everything.
+    pub(super) const fn answered(&self) -> u64 {
+        let acked_seq = self.levels.acked_seq;
+        if self.may_ack_seq > acked_seq { self.may_ack_seq } else { acked_seq }
+    }
+}
+
 /// What a process said until it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {

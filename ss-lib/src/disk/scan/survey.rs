@@ -57,7 +57,10 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     for file in &mut files {
         file.head = read_head(&mut reader, file)?;
     }
-    if !has_superblock && files.iter().all(|file| file.named.is_none() && file.head.is_none()) {
+    // A creation that was cut leaves a superblock that was never written: the next opening begins anew.
+    let is_written =
+        scan.slots.iter().any(|slot| !matches!(slot, SlotScan::Missing | SlotScan::Empty));
+    if !is_written && files.iter().all(|file| file.named.is_none() && file.head.is_none()) {
         return Err(ScanError::NotAStore);
     }
     files.sort_unstable_by_key(|file| file.name);
