@@ -65,6 +65,13 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     }
     files.sort_unstable_by_key(|file| file.name);
     scan.identity = identify(&scan, &files);
+    if let Some(identity) = scan.identity {
+        for file in &mut files {
+            if has_strange_head(&mut reader, file, &identity)? {
+                file.head = None;
+            }
+        }
+    }
     place(&mut scan, &files);
     if let Some(identity) = scan.identity {
         for index in 0..scan.segments.len() {
@@ -130,6 +137,28 @@ pub(crate) fn head_of(page: &[u8; PAGE_BYTES]) -> Option<Head> {
     };
     let seed = SegmentSeed::new(&claimed.store_id, claimed.segment, claimed.generation);
     PageView::check(page, seed, 0).is_ok().then_some(claimed)
+}
+
+/// Whether the first page is another file's, and one behind it is right for this file's own name: a write
+/// that went astray cost this file its first page, and nothing else of it.
+fn has_strange_head<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    file: &File,
+    identity: &Identity,
+) -> Result<bool, DiskError> {
+    let (Some(head), Some((segment, generation))) = (file.head, file.named) else {
+        return Ok(false);
+    };
+    let claimed = (head.store_id, head.segment, head.generation);
+    if claimed == (identity.store_id, segment, generation) {
+        return Ok(false);
+    }
+    let opened = reader.open(file.name)?;
+    let seed = SegmentSeed::new(&identity.store_id, segment, generation);
+    let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(FILE_PAGES_MAX) as u32;
+    Ok((1..pages).any(|number| {
+        reader.page(&opened, number).is_ok_and(|page| PageView::check(page, seed, number).is_ok())
+    }))
 }
 
 /// The superblock says it; without one the store that most segments belong to.
