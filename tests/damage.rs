@@ -263,7 +263,11 @@ fn a_first_page_that_went_astray_costs_that_page_and_not_its_file() {
             let (_, plan, found) = look(&disk);
             // Of two generations one is a leftover, whatever stands in it.
             let is_damage = place_of(from).0 != place_of(to).0;
-            assert!(!is_damage || plan.verdict == Verdict::Damaged, "{from} in {to}");
+            assert!(
+                !is_damage || plan.verdict == Verdict::Damaged,
+                "{from} in {to}: {:?}",
+                plan.findings
+            );
             // What was answered may come again: the newest first page has the cursors.
             let is_there = whole.iter().all(|(place, record)| found.get(place) == Some(record));
             assert!(is_there, "{from} in {to}: {} of {}", found.len(), whole.len());

@@ -288,9 +288,9 @@ fn choose_generations(segments: &mut [SegmentScan]) {
             .filter(|(_, segment)| segment.has_head && segment.has_footer)
             .map(|(place, _)| place)
             .next_back();
-        let with_head = candidates().find(|(_, segment)| segment.has_head).map(|(place, _)| place);
-        let any = candidates().map(|(place, _)| place).next();
-        let Some(winner) = complete.or(with_head).or(any) else { continue };
+        // Also without its first page the source has what a squeeze that was cut has not.
+        let lowest = candidates().map(|(place, _)| place).next();
+        let Some(winner) = complete.or(lowest) else { continue };
         for (place, segment) in group.iter_mut().enumerate() {
             if segment.role == Role::Log && place != winner {
                 segment.role = if place > winner { Role::SqueezeCut } else { Role::SqueezeSource };
