@@ -20,6 +20,7 @@ mod simulate;
 mod store;
 mod text;
 mod time;
+mod torture;
 mod verify;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -60,6 +61,7 @@ enum Command {
     Verify(verify::Arguments),
     Repair(repair::Arguments),
     Export(export::Arguments),
+    Torture(torture::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Repair(arguments) => repair::run(&arguments),
             Command::Export(arguments) => export::run(&arguments),
+            Command::Torture(arguments) => torture::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         },

@@ -88,3 +88,32 @@ impl Drop for PageProgress {
         self.bar.finish_and_clear();
     }
 }
+
+/// The progress of killing.
+#[derive(Debug)]
+pub(crate) struct KillProgress {
+    bar: ProgressBar,
+}
+
+impl KillProgress {
+    pub(crate) fn new(kills: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(kills), ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("[{bar:30}] {pos} of {len} kills  ETA {eta}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+
+    /// Called after each kill.
+    pub(crate) fn at(&mut self, kills: u64) {
+        self.bar.set_position(kills);
+    }
+}
+
+impl Drop for KillProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

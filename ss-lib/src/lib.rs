@@ -38,6 +38,8 @@ mod record;
 #[cfg(feature = "driver")]
 pub mod scenario;
 mod sensor;
+#[cfg(feature = "torture")]
+pub mod torture;
 
 pub use checksum::crc32c_append;
 pub use error::{
