@@ -173,7 +173,8 @@ impl<D: Disk> Log<D> {
         })
         .map_err(|error| DiskError::new(Operation::List, LOCK_FILE, error))?;
         files.sort_unstable();
-        let found = if has_superblock { read_superblock(&*disk)? } else { None };
+        let found =
+            if has_superblock { read_superblock(&*disk, !files.is_empty())? } else { None };
         let Some(found) = found else {
             if !files.is_empty() {
                 return Err(OpenError::NoSuperblock);
@@ -338,12 +339,17 @@ impl SegmentFile {
     }
 }
 
-/// The newest superblock. `None`: the file was created and never written.
-fn read_superblock<D: Disk>(disk: &D) -> Result<Option<Superblock>, OpenError> {
+/// The newest superblock. `None`: the file was created and never written whole, so that nothing can be
+/// in the store: what stands in it is what a cut creation left, or what the disk had there before.
+fn read_superblock<D: Disk>(
+    disk: &D,
+    has_segments: bool,
+) -> Result<Option<Superblock>, OpenError> {
     let fail = |operation| move |error| DiskError::new(operation, SUPERBLOCK_FILE, error);
     let file = disk.open(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?;
     let len = disk.len(&file).map_err(fail(Operation::Read))?;
     let mut bytes = [0; SUPERBLOCK_BYTES];
+    let is_of_this_size = len <= SUPERBLOCK_BYTES as u64;
     let len = usize::try_from(len).unwrap_or(usize::MAX).min(SUPERBLOCK_BYTES);
     read_exact_at(disk, &file, &mut bytes[..len], 0).map_err(fail(Operation::Read))?;
     let slots = [Slot::decode(&bytes[..PAGE_BYTES]), Slot::decode(&bytes[PAGE_BYTES..])];
@@ -355,6 +361,7 @@ fn read_superblock<D: Disk>(disk: &D) -> Result<Option<Superblock>, OpenError> {
     match Slot::newest(&bytes) {
         Some(superblock) => Ok(Some(superblock)),
         None if slots.iter().all(|slot| *slot == Slot::Empty) => Ok(None),
+        None if !has_segments && is_of_this_size => Ok(None),
         None => Err(OpenError::NoSuperblock),
     }
 }

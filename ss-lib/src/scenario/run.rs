@@ -5,6 +5,7 @@ mod linux;
 mod watched;
 
 pub use figures::{DiskFigures, Figures, GroupFigures, RamFigures};
+pub(super) use linux::{Home, HomeGateway, LinuxStore};
 pub use linux::{Place, RunError};
 
 use super::{

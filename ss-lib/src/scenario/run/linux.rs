@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
-use store::LinuxStore;
+pub(in super::super) use store::{Home, HomeGateway, LinuxStore};
 
 /// Where a run's store lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
