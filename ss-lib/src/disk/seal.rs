@@ -51,6 +51,10 @@ impl<D: Disk> Log<D> {
             span = if until == limit { span.saturating_mul(2) } else { until - from_key };
             from_key = until;
         }
+        // A footer says that everything in front of it is there: it comes when that is durable, or a power
+        // cut could leave it alone.
+        self.flush()?;
+        self.sync_now()?;
         self.write_footer(&fences)?;
         self.sync_now()?;
         self.close();

@@ -435,6 +435,12 @@ impl<D: Disk> Squeeze<D> {
     fn finish(&mut self, log: &mut Log<D>) -> Result<Squeezed, DiskError> {
         self.flush(log)?;
         let Some(work) = &self.work else { return Ok(Squeezed::Kept(0)) };
+        let name = work.new.name();
+        // A footer alone would let a file that a power cut left with holes stand for the old one.
+        log.disk
+            .sync(&work.file)
+            .map_err(|error| DiskError::new(Operation::Sync, name, error))?;
+        log.counts.fsyncs += 1;
         let mut keys = [0; PAGE_BYTES];
         let (fields, len) = work.fences.coded(&mut keys);
         self.appender.put_chunk(|page| page.push_footer(&fields, &keys[..len]));
@@ -446,7 +452,6 @@ impl<D: Disk> Squeeze<D> {
             self.abandon(log);
             return Ok(Squeezed::Kept(segment));
         }
-        let name = work.new.name();
         let synced = log.disk.sync(&work.file).and_then(|()| log.disk.sync_dir());
         log.counts.fsyncs += 2;
         if let Err(error) = synced {

@@ -41,6 +41,9 @@ const REPLIES_PER_SENSOR: usize = 4;
 /// States that were seen are kept in so many parts, so that threads do not wait for each other.
 const SHARDS: usize = 64;
 
+/// States that break a promise after which a thread ends.
+const BAD_MAX: usize = 16;
+
 /// How far to explore.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -150,10 +153,8 @@ pub struct Explored {
     pub open_calls_max: u64,
     /// Whether `states_max` ended it.
     pub is_cut_short: bool,
-    /// The first state that breaks a promise.
-    pub bad: Option<BadState>,
-    /// States that do, as far as they were looked at.
-    pub bad_states: u64,
+    /// The first states that break a promise.
+    pub bad: Vec<BadState>,
     /// How long it took, in ns of this machine's time.
     pub wall_ns: u64,
 }
@@ -401,15 +402,11 @@ impl Work<'_> {
         total.states += own.states;
         total.distinct += own.distinct;
         total.second_states += own.second_states;
-        total.bad_states += own.bad_states;
         total.lost_max = total.lost_max.max(own.lost_max);
         total.open_calls_max = total.open_calls_max.max(own.open_calls_max);
         total.is_cut_short |= own.is_cut_short;
-        if let Some(bad) = own.bad
-            && total.bad.as_ref().is_none_or(|known| bad.id < known.id)
-        {
-            total.bad = Some(bad);
-        }
+        total.bad.extend(own.bad);
+        total.bad.sort_unstable_by_key(|bad| bad.id);
     }
 
     fn is_new(&self, image: &Image, promised: u32, is_kill: bool) -> Option<u64> {
@@ -497,12 +494,9 @@ impl Work<'_> {
     }
 
     fn found(&self, bad: BadState, own: &mut Explored) {
-        own.bad_states += 1;
-        if own.bad.as_ref().is_none_or(|known| bad.id < known.id) {
-            own.bad = Some(bad);
-        }
+        own.bad.push(bad);
         // What comes later says the same, mostly.
-        if own.bad_states >= 16 {
+        if own.bad.len() >= BAD_MAX {
             self.is_over.store(true, Relaxed);
         }
     }

@@ -232,7 +232,9 @@ impl<D: Disk> Log<D> {
             self.fences.clear();
         }
         let (mut end, mut bad, mut data_page) = (0, 0, 0);
-        for page in 0..segment.pages {
+        let (mut log_end, mut is_end_known) = (segment.pages, !is_open);
+        let mut page = 0;
+        while page < log_end {
             let position = Position { segment: segment.id, page };
             let last_lsn = roll.last_lsn;
             let mut keys = None;
@@ -255,23 +257,60 @@ impl<D: Disk> Log<D> {
                 state.recovery.corrupt_pages += core::mem::take(&mut bad);
                 end = page + 1;
             } else {
+                if !is_end_known {
+                    is_end_known = true;
+                    log_end = self.log_end(segment, page, last_lsn)?;
+                    if page >= log_end {
+                        break;
+                    }
+                }
                 bad += 1;
             }
             if is_open {
                 self.fences.push(keys);
             }
+            page += 1;
         }
         if !is_open {
             state.recovery.corrupt_pages += bad;
             return Ok(());
         }
-        state.recovery.torn_pages = bad;
+        state.recovery.torn_pages = segment.pages - end;
         self.fences.truncate(end);
         if let Some(open) = self.segments.get_mut(index) {
             open.pages = end;
             open.data_page = data_page;
         }
         Ok(())
+    }
+
+    /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
+    /// the first such page that no page behind it says was durable. A power cut may have taken it, and
+    /// what lies behind it was no more promised than it was. `last_lsn` is of the page in front.
+    fn log_end(
+        &mut self,
+        segment: &Segment,
+        from: u32,
+        last_lsn: u64,
+    ) -> Result<u32, OpenError> {
+        // After an orderly shutdown everything was durable.
+        let found = &self.superblock;
+        let mut durable_lsn =
+            if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 };
+        for page in from..segment.pages {
+            if let Some(view) = self.page_or_future(segment, page)? {
+                durable_lsn = durable_lsn.max(view.info.durable_lsn);
+            }
+        }
+        let mut last_lsn = last_lsn;
+        for page in from..segment.pages {
+            match self.page_or_future(segment, page)? {
+                Some(view) if view.info.lsn > last_lsn => last_lsn = view.info.lsn,
+                _ if last_lsn.saturating_add(1) >= durable_lsn => return Ok(page),
+                _ => {}
+            }
+        }
+        Ok(segment.pages)
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.

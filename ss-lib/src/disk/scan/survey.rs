@@ -7,7 +7,7 @@ use super::{
         io::{Disk, DiskError, FileName, Operation, read_exact_at},
         page::{MAGIC, MAGIC_AT, PAGE_BYTES, PageFault, PageView, SegmentSeed},
         superblock::{SUPERBLOCK_FILE, Slot, Superblock},
-        {SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
+        {SECTOR_BYTES, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
     },
     Fault, ForeignFile, FuturePage, Identity, IdentitySource, PageReader, Role, Scan, ScanError,
     SegmentScan, SlotScan,
@@ -23,6 +23,7 @@ pub(crate) const MISPLACED_SUFFIX: &str = ".misplaced";
 /// A segment has at most these pages more than the store's size says: those of its index.
 const FILE_PAGES_MAX: u64 = 2 * SEGMENT_PAGES_MAX as u64;
 
+#[derive(Clone)]
 struct File {
     name: FileName,
     bytes: u64,
@@ -154,6 +155,7 @@ fn place(scan: &mut Scan, files: &[File]) {
     let store_id = scan.identity.map(|identity| identity.store_id);
     let mut ranked: Vec<(u8, SegmentScan)> = Vec::new();
     for file in files {
+        let file = &without_stale_head(file, files);
         let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(FILE_PAGES_MAX) as u32;
         let mut segment = SegmentScan {
             file: file.name,
@@ -203,6 +205,22 @@ fn place(scan: &mut Scan, files: &[File]) {
         }
         scan.segments.push(segment);
     }
+}
+
+/// A newest file that begins with the head of a segment long gone: it was just created when the power was
+/// cut, and its block was that segment's before.
+fn without_stale_head(file: &File, files: &[File]) -> File {
+    let mut file = file.clone();
+    let mut others =
+        files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
+    if let (Some(head), Some((number, 0))) = (file.head, file.named)
+        && files.len() > 1
+        && file.bytes <= SECTOR_BYTES as u64
+        && others.all(|(other, _)| head.segment < other && other < number)
+    {
+        file.head = None;
+    }
+    file
 }
 
 fn last_page<D: Disk>(

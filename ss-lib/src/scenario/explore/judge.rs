@@ -313,10 +313,12 @@ impl Question<'_> {
     /// Numbers that did not come: they were dropped before, or the damage had them, or a failed sync did
     /// and nobody had called them durable.
     fn hold_gap(&self, at: usize, first: u64, end: u64) -> Answer<()> {
+        let before = self.promised.levels.get(at).copied().unwrap_or_default();
+        // What was answered in RAM is not in the log, though the answer may not be durable yet.
+        let first = first.max(before.acked_seq);
         if first >= end || self.members()[at].was_dropped(first, end, self.step) {
             return Ok(());
         }
-        let before = self.promised.levels[at];
         let kept = if self.is_kill { before.written_seq } else { before.durable_seq };
         if self.may_miss(at, first, end) || (self.has_doubts() && first >= kept) {
             return Ok(());
