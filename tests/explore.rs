@@ -8,7 +8,7 @@ fn tryout() {
     let explorer = Explorer::record(&scenario).unwrap();
     println!("steps {} records {} violation {:?}", explorer.steps(), explorer.records(), explorer.violation());
     let n = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let limits = Limits { cuts_max: n("CUTS", 0), second_every: n("SECOND", 8), threads: n("THREADS", 1) as usize, scan_every: n("SCAN", 16), ..Default::default() };
+    let limits = Limits { cuts_max: n("CUTS", 0), second_every: n("SECOND", 8), rot_every: n("ROT", 16), threads: n("THREADS", 1) as usize, scan_every: n("SCAN", 16), ..Default::default() };
     let explored = explorer.explore(&limits, &Unseen);
     for bad in &explored.bad { println!("BAD {} {}\n    {}", bad.id, bad.what, bad.violation); }
     let explored = ss_lib::scenario::explore::Explored { bad: vec![], ..explored };

@@ -17,6 +17,7 @@ use super::{
     segment::{Segment, SegmentState, Segments},
     superblock::SUPERBLOCK_FILE,
 };
+use crate::planted::{self, Bug};
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -253,9 +254,15 @@ impl<D: Disk> Log<D> {
             self.appender.put_chunk(|page| page.push_checkpoint_end(sensors));
         }
         self.flush()?;
-        self.sync_now()?;
+        if !planted::is(Bug::CheckpointUnsynced) {
+            self.sync_now()?;
+        }
         let name = self.open_name();
-        self.disk.sync_dir().map_err(|error| DiskError::new(Operation::SyncDir, name, error))?;
+        if !planted::is(Bug::NoDirectorySync) {
+            self.disk
+                .sync_dir()
+                .map_err(|error| DiskError::new(Operation::SyncDir, name, error))?;
+        }
         self.counts.fsyncs += 1;
         self.counts.segments_begun += 1;
         let data_page = self.segments.last().map_or(0, |open| open.pages);
@@ -389,6 +396,10 @@ impl<D: Disk> Log<D> {
         let bytes = self.appender.bytes();
         if let Err((written, error)) = write_all_at(&*self.disk, file, bytes, offset) {
             self.counts.bytes_written += written as u64;
+            if planted::is(Bug::ShortWriteKept) {
+                open.pages += written.div_ceil(PAGE_BYTES) as u32;
+            }
+            let offset = open.bytes();
             // Cut what was written of it. Where that fails too the pages are stale ones: their numbers
             // in the log are skipped, so that they are never taken for what comes in their place.
             let _ = self.disk.set_len(file, offset);
@@ -427,6 +438,7 @@ impl<D: Disk> Log<D> {
         result: io::Result<()>,
     ) -> Result<(), DiskError> {
         self.counts.fsyncs += 1;
+        let result = if planted::is(Bug::SyncErrorSwallowed) { Ok(()) } else { result };
         match result {
             Ok(()) => {
                 self.durable_lsn = self.durable_lsn.max(ticket.lsn);
@@ -508,8 +520,13 @@ impl<F> SyncTicket<F> {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let place = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let sync = |file| match disk.sync(file) {
+            Err(_) if planted::is(Bug::SyncRetried) => disk.sync(file),
+            result => result,
+        };
         let result = match &*place {
-            Some((segment, file)) if *segment == self.segment => disk.sync(file),
+            _ if planted::is(Bug::NoDataSync) => Ok(()),
+            Some((segment, file)) if *segment == self.segment => sync(file),
             // It was sealed meanwhile, which syncs it, or given up with nothing in it.
             _ => Ok(()),
         };
@@ -541,5 +558,8 @@ pub(super) fn write_superblock<D: Disk>(
     let file = disk.open_writable(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?;
     write_all_at(disk, &file, &slot, superblock.offset())
         .map_err(|(_, error)| fail(Operation::Write)(error))?;
+    if planted::is(Bug::SuperblockUnsynced) {
+        return Ok(());
+    }
     disk.sync(&file).map_err(fail(Operation::Sync))
 }

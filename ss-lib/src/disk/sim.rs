@@ -79,6 +79,7 @@ struct State {
     calls: u64,
     faults: Faults,
     now_ms: u64,
+    next_cut: Option<Outcome>,
 }
 
 /// An open file of a [`SimDisk`].
@@ -100,13 +101,19 @@ impl SimDisk {
         }))
     }
 
-    /// The same, and it writes down what is done to it.
-    pub fn journaled(image: &Image) -> Self {
+    /// The same, and its power can be cut.
+    pub fn crashable_from(image: &Image) -> Self {
         let disk = Self::new(image);
         let mut state = disk.state();
         state.crash = Some(Crashable::new(state.live.clone()));
-        state.journal = Some(Vec::new());
         drop(state);
+        disk
+    }
+
+    /// The same, and it writes down what is done to it.
+    pub fn journaled(image: &Image) -> Self {
+        let disk = Self::crashable_from(image);
+        disk.state().journal = Some(Vec::new());
         disk
     }
 
@@ -182,10 +189,16 @@ impl SimDisk {
         self.state().crash.clone()
     }
 
-    /// The power is cut with this outcome. Files that are open are so no more. Without a journal nothing
+    /// The next power cut has this outcome.
+    pub fn set_next_cut(&self, outcome: Outcome) {
+        self.state().next_cut = Some(outcome);
+    }
+
+    /// The power is cut with this outcome, unless another was set. Files that are open are so no more. Without a journal nothing
     /// was ever waiting, and nothing happens.
     pub fn cut_power(&self, outcome: Outcome, seed: u64) {
         let mut state = self.state();
+        let outcome = state.next_cut.take().unwrap_or(outcome);
         if let Some(crash) = &state.crash {
             let left = Arc::new(crash.after(outcome, seed));
             state.done(Step::PowerCut(left));

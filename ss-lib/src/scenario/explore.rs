@@ -9,10 +9,14 @@
 //! recovery's own operations are cut in the same way.
 
 mod judge;
+#[cfg(feature = "planted")]
+pub mod planted;
+mod rot;
 mod tape;
 
 use super::{
     Driver, DriverMemory, Engine, Given, Observer, Reply, Restart, Restarted, SensorRun,
+    faults::FaultClock,
     oracle::{DiskTerms, Oracle, Terms, Violation},
     run::{LinuxStore, RunError},
     text::Scenario,
@@ -41,8 +45,11 @@ const REPLIES_PER_SENSOR: usize = 4;
 /// States that were seen are kept in so many parts, so that threads do not wait for each other.
 const SHARDS: usize = 64;
 
-/// States that break a promise after which a thread ends.
-const BAD_MAX: usize = 16;
+/// Operations of a scenario at most: what is longer is shortened.
+const STEPS_MAX: u64 = 50_000;
+
+/// Outcomes from this number on are pages that are damaged.
+const ROTTEN: u32 = 1 << 24;
 
 /// How far to explore.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +62,10 @@ pub struct Limits {
     pub second_every: u64,
     /// Of each so many states one is also asked what `ss verify` says.
     pub scan_every: u64,
+    /// Of each so many cuts one is also looked at with rot: each of its pages is damaged once. 0: none.
+    pub rot_every: u64,
+    /// States that break a promise after which a thread ends.
+    pub bad_max: usize,
     /// Threads; 0: as many as the machine has.
     pub threads: usize,
     /// What chance is drawn from, beside the scenario's own seed.
@@ -68,6 +79,8 @@ impl Default for Limits {
             states_max: 0,
             second_every: 8,
             scan_every: 16,
+            rot_every: 16,
+            bad_max: 16,
             threads: 0,
             seed: 0,
         }
@@ -147,10 +160,16 @@ pub struct Explored {
     pub distinct: u64,
     /// States of both kinds whose recovery had been cut.
     pub second_states: u64,
+    /// States in which a page was damaged.
+    pub rotten_states: u64,
     /// The most records that a state had lost, none of which was promised.
     pub lost_max: u64,
     /// The most calls of the disk that an opening made.
     pub open_calls_max: u64,
+    /// The longest opening, in ns of this machine's time, and all together.
+    pub open_ns_max: u64,
+    /// All openings that were measured together, in ns: one of each state that differs.
+    pub open_ns: u64,
     /// Whether `states_max` ended it.
     pub is_cut_short: bool,
     /// The first states that break a promise.
@@ -181,6 +200,7 @@ pub struct Explorer {
     seed: u64,
     /// What the scenario's own oracle found.
     violation: Option<Violation>,
+    shortened_ms: Option<u64>,
 }
 
 impl fmt::Debug for Explorer {
@@ -201,8 +221,11 @@ impl Explorer {
         let mut config = config;
         // The same bytes in every run.
         config.origin.store_id.get_or_insert(*b"simulated disk\r\n");
-        let (recording, violation) = record(scenario, config)?;
-        Ok(Self { recording, seed: scenario.description().seed, violation })
+        let (recording, violation, ended_ms) = record(scenario, config)?;
+        let description = scenario.description();
+        let is_whole = violation.is_some() || ended_ms >= description.duration_ms;
+        let shortened_ms = (!is_whole).then_some(ended_ms);
+        Ok(Self { recording, seed: description.seed, violation, shortened_ms })
     }
 
     /// Operations on the disk.
@@ -218,6 +241,11 @@ impl Explorer {
     /// What the scenario's own oracle found, before anything was cut.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// When the scenario was ended early because it has too many operations, in ms of virtual time.
+    pub fn shortened_ms(&self) -> Option<u64> {
+        self.shortened_ms
     }
 
     /// The time of an operation, in ms of virtual time.
@@ -264,6 +292,18 @@ impl Explorer {
     /// One state, and what it comes to. `None`: there is no such state.
     pub fn replay(&self, id: StateId) -> Option<(Image, Result<(), BadState>)> {
         let step = id.step as usize;
+        if let Some(number) = id.outcome.checked_sub(ROTTEN) {
+            let mut cut = Crashable::default();
+            self.recording.steps.iter().take(step).for_each(|done| cut.push(done));
+            let image = cut.whole();
+            let place = *rot::places(&image).get(number as usize)?;
+            let (image, damage) = self.rotten(&image, id, place);
+            let question =
+                Question { damage: Some(&damage), ..self.question(step, true, false, false) };
+            let what = format!("bit-rot in {} page {}", place.file, place.page);
+            let judged = question.judge(&image).map(|_| ());
+            return Some((image, judged.map_err(|breach| self.bad_of(id, what, breach))));
+        }
         let cut = self.cut_at(step)?;
         let outcome = *cut.outcomes().get(id.outcome as usize)?;
         let image = cut.after(outcome, self.draw(id.step, id.outcome));
@@ -333,6 +373,16 @@ impl Explorer {
         crate::disk::sim::draw(self.seed, u64::from(step) << 32 | u64::from(outcome))
     }
 
+    /// The image with one bit of the page flipped, and what may be missing then.
+    fn rotten(&self, image: &Image, id: StateId, place: rot::Place) -> (Image, judge::Damage) {
+        let damage = rot::damage(&self.recording, image, place);
+        let drawn = self.draw(id.step, id.outcome);
+        let mut rotten = image.clone();
+        let byte = place.page * crate::disk::PAGE_BYTES as u64 + drawn % 4096;
+        rotten.flip(place.file.as_str(), byte, (drawn >> 32) as u8 % 8);
+        (rotten, damage)
+    }
+
     fn bad(&self, id: StateId, outcome: Outcome, breach: Breach) -> BadState {
         let next = self.recording.steps.get(id.step as usize);
         let what = match (next, id.second) {
@@ -342,6 +392,10 @@ impl Explorer {
             }
             (None, None) => format!("after the last operation: {outcome}"),
         };
+        self.bad_of(id, what, breach)
+    }
+
+    fn bad_of(&self, id: StateId, what: String, breach: Breach) -> BadState {
         let Breach { promise, member, seq, seen } = breach;
         let sensor: Option<SensorKey> =
             member.map(|member| self.recording.members[member].config.key);
@@ -386,6 +440,10 @@ impl Work<'_> {
                     here.push_begun(next);
                 }
                 self.cut(step, &here, &mut own);
+                let rot_every = self.limits.rot_every;
+                if rot_every > 0 && (step / every) as u64 % rot_every == rot_every / 2 {
+                    self.rot(step, &cut, &mut own);
+                }
                 own.cuts += 1;
                 progress.cuts(self.done.fetch_add(1, Relaxed) + 1, all);
             }
@@ -402,8 +460,11 @@ impl Work<'_> {
         total.states += own.states;
         total.distinct += own.distinct;
         total.second_states += own.second_states;
+        total.rotten_states += own.rotten_states;
         total.lost_max = total.lost_max.max(own.lost_max);
         total.open_calls_max = total.open_calls_max.max(own.open_calls_max);
+        total.open_ns_max = total.open_ns_max.max(own.open_ns_max);
+        total.open_ns += own.open_ns;
         total.is_cut_short |= own.is_cut_short;
         total.bad.extend(own.bad);
         total.bad.sort_unstable_by_key(|bad| bad.id);
@@ -444,6 +505,29 @@ impl Work<'_> {
                     }
                 }
                 Err(breach) => self.found(explorer.bad(id, outcome, breach), own),
+            }
+        }
+    }
+
+    /// Damages each page once.
+    fn rot(&self, step: usize, cut: &Crashable, own: &mut Explored) {
+        let explorer = self.explorer;
+        let image = cut.whole();
+        for (number, place) in (0..).zip(rot::places(&image)) {
+            if self.has_enough() {
+                own.is_cut_short = true;
+                return;
+            }
+            own.states += 1;
+            own.distinct += 1;
+            own.rotten_states += 1;
+            let id = StateId { step: step as u32, outcome: ROTTEN + number, second: None };
+            let (rotten, damage) = explorer.rotten(&image, id, place);
+            let question =
+                Question { damage: Some(&damage), ..explorer.question(step, true, false, false) };
+            if let Err(breach) = question.judge(&rotten) {
+                let what = format!("bit-rot in {} page {}", place.file, place.page);
+                self.found(explorer.bad_of(id, what, breach), own);
             }
         }
     }
@@ -496,7 +580,7 @@ impl Work<'_> {
     fn found(&self, bad: BadState, own: &mut Explored) {
         own.bad.push(bad);
         // What comes later says the same, mostly.
-        if own.bad.len() >= BAD_MAX {
+        if own.bad.len() >= self.limits.bad_max.max(1) {
             self.is_over.store(true, Relaxed);
         }
     }
@@ -504,6 +588,8 @@ impl Work<'_> {
 
 fn note(own: &mut Explored, judged: &Judged) {
     own.lost_max = own.lost_max.max(judged.lost);
+    own.open_ns_max = own.open_ns_max.max(judged.open_ns);
+    own.open_ns += judged.open_ns;
     own.open_calls_max = own.open_calls_max.max(judged.calls);
 }
 
@@ -511,7 +597,7 @@ fn note(own: &mut Explored, judged: &Judged) {
 fn record(
     scenario: &Scenario,
     config: GatewayConfig,
-) -> Result<(Recording, Option<Violation>), RunError> {
+) -> Result<(Recording, Option<Violation>, u64), RunError> {
     let description = scenario.description();
     let disk = SimDisk::journaled(&Image::default());
     disk.set_now_ms(description.start.ms);
@@ -530,7 +616,8 @@ fn record(
             disk_max_bytes: config.disk_max_bytes,
         }),
     });
-    let mut observer = Taped { oracle, tape: Arc::clone(&tape) };
+    let faults = FaultClock::new(disk.clone(), &scenario.faults, description.seed);
+    let mut observer = Taped { oracle, tape: Arc::clone(&tape), faults };
     let sensors = scenario.sensors() as usize;
     let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
     let (mut runs, mut due) = (vec![SensorRun::default(); sensors], vec![0; sensors]);
@@ -557,18 +644,20 @@ fn record(
     drop(disk);
     let Taped { oracle, .. } = observer;
     let tape = core::mem::replace(&mut *lock(&tape), Tape::new(&config));
-    Ok((tape.finish(config, steps), oracle.into_violation()))
+    Ok((tape.finish(config, steps), oracle.into_violation(), summary.virtual_ms))
 }
 
 /// The oracle and the tape, side by side.
 struct Taped {
     oracle: Oracle,
     tape: Arc<Mutex<Tape>>,
+    faults: FaultClock,
 }
 
 impl<E: Engine> Observer<E> for Taped {
     fn wants_end(&mut self, now_ms: u64) -> bool {
-        Observer::<E>::wants_end(&mut self.oracle, now_ms)
+        self.faults.advance(now_ms);
+        self.faults.steps() > STEPS_MAX || Observer::<E>::wants_end(&mut self.oracle, now_ms)
     }
 
     fn registered(&mut self, sensor: Sensor, config: SensorConfig) {

@@ -18,6 +18,8 @@ pub mod expect;
 #[cfg(feature = "scenario")]
 pub mod explore;
 #[cfg(feature = "scenario")]
+pub mod faults;
+#[cfg(feature = "scenario")]
 pub mod oracle;
 #[cfg(feature = "scenario")]
 pub mod run;

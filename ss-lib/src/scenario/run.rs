@@ -6,7 +6,7 @@ mod watched;
 
 pub use figures::{DiskFigures, Figures, GroupFigures, RamFigures};
 pub(super) use linux::{Home, HomeGateway, LinuxStore};
-pub use linux::{Place, RunError};
+pub use linux::{Place, RunError, write_image};
 
 use super::{
     Driver, DriverMemory, Engine, Op, Reply, SensorRun, Summary,

@@ -12,6 +12,7 @@ use super::{
     },
     OpenError, State,
 };
+use crate::planted::{self, Bug};
 
 /// A sensor as the log left it.
 #[derive(Clone, Copy, Debug)]
@@ -276,6 +277,9 @@ impl<D: Disk> Log<D> {
             return Ok(());
         }
         state.recovery.torn_pages = segment.pages - end;
+        if planted::is(Bug::TornIsCorrupt) {
+            state.recovery.corrupt_pages += state.recovery.torn_pages;
+        }
         self.fences.truncate(end);
         if let Some(open) = self.segments.get_mut(index) {
             open.pages = end;
@@ -293,6 +297,9 @@ impl<D: Disk> Log<D> {
         from: u32,
         last_lsn: u64,
     ) -> Result<u32, OpenError> {
+        if planted::is(Bug::CorruptIsTorn) {
+            return Ok(from);
+        }
         // After an orderly shutdown everything was durable.
         let found = &self.superblock;
         let mut durable_lsn =

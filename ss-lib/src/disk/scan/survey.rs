@@ -7,7 +7,7 @@ use super::{
         io::{Disk, DiskError, FileName, Operation, read_exact_at},
         page::{MAGIC, MAGIC_AT, PAGE_BYTES, PageFault, PageView, SegmentSeed},
         superblock::{SUPERBLOCK_FILE, Slot, Superblock},
-        {SECTOR_BYTES, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
+        {SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
     },
     Fault, ForeignFile, FuturePage, Identity, IdentitySource, PageReader, Role, Scan, ScanError,
     SegmentScan, SlotScan,
@@ -29,6 +29,8 @@ struct File {
     bytes: u64,
     named: Option<(u64, u8)>,
     head: Option<Head>,
+    /// The page behind the head is no page of the segment that the head names.
+    is_head_alone: bool,
 }
 
 /// Lists the files and gives each segment its role, as far as first and last pages say it.
@@ -44,7 +46,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
             let short = FileName::new(name);
             let looks_like_one = name.ends_with(SEGMENT_SUFFIX) || name.ends_with(MISPLACED_SUFFIX);
             if named.is_some() || (looks_like_one && short.as_str() == name) {
-                files.push(File { name: short, bytes, named, head: None });
+                files.push(File { name: short, bytes, named, head: None, is_head_alone: true });
             } else {
                 scan.foreign.push(ForeignFile { name: name.to_owned(), bytes });
             }
@@ -57,6 +59,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     let mut reader = PageReader::new(disk);
     for file in &mut files {
         file.head = read_head(&mut reader, file)?;
+        file.is_head_alone = is_head_alone(&mut reader, file)?;
     }
     if !has_superblock && files.iter().all(|file| file.named.is_none() && file.head.is_none()) {
         return Err(ScanError::NotAStore);
@@ -214,13 +217,27 @@ fn without_stale_head(file: &File, files: &[File]) -> File {
     let mut others =
         files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
     if let (Some(head), Some((number, 0))) = (file.head, file.named)
+        && head.segment < number
         && files.len() > 1
-        && file.bytes <= SECTOR_BYTES as u64
-        && others.all(|(other, _)| head.segment < other && other < number)
+        && file.is_head_alone
+        && others.all(|(other, _)| other < number)
     {
         file.head = None;
     }
     file
+}
+
+fn is_head_alone<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    file: &File,
+) -> Result<bool, DiskError> {
+    let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
+        return Ok(true);
+    };
+    let opened = reader.open(file.name)?;
+    let seed = SegmentSeed::new(&head.store_id, head.segment, head.generation);
+    let page = reader.page(&opened, 1);
+    Ok(!page.is_ok_and(|page| PageView::check(page, seed, 1).is_ok()))
 }
 
 fn last_page<D: Disk>(
