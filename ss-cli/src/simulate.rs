@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     /// With --faults: operations that are cut at most, sampled evenly; 0: all [default: 2000]
     #[arg(long, value_name = "N", requires = "faults")]
     cuts: Option<u64>,
-    /// With --faults: end after so many states, and cut every recovery as well
+    /// With --faults: run again, each time with the next seed, until there were so many states
     #[arg(long, value_name = "N", requires = "faults")]
     states: Option<u64>,
     /// Let the store break its own rules, one after the other, and show who notices (needs a build
@@ -99,7 +99,7 @@ Ctrl-C ends the run and prints what was seen until then; a second one ends at on
 
 With --faults everywhere the scenario runs once on a simulated disk; each operation is cut, each state is
 opened, read to the last record, opened again, worked in and opened once more. The JSON object is then:
-  verdict, scenario, seed, command, records, operations, cuts, states, distinct (judged once each),
+  verdict, scenario, seed, command, runs, records, operations, cuts, states, distinct (judged once each),
   second_states (the recovery was cut as well), rotten_states (a page was damaged), states_per_s,
   distinct_per_s, wall_ms, lost_max (records that a state had lost at most), losses_within_contract,
   recovery (mean_us, max_us, disk_calls_max), shortened_ms, violation (null, or id, what, promise, sensor,

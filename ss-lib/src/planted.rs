@@ -3,7 +3,10 @@
 //! Only a build with the feature `planted` has them; in every other one [`is`] is `false` when it is
 //! compiled, and nothing of a bug is left. Each rule that can be broken asks in one place.
 
-#![cfg_attr(not(feature = "planted"), expect(dead_code, reason = "only who plants them names them"))]
+#![cfg_attr(
+    not(feature = "planted"),
+    expect(dead_code, reason = "only who plants them names them")
+)]
 
 use core::fmt;
 

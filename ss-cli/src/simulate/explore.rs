@@ -26,6 +26,7 @@ struct Report {
     scenario: String,
     seed: u64,
     command: String,
+    runs: u64,
     records: u64,
     operations: u64,
     cuts: u64,
@@ -78,23 +79,34 @@ impl Progress for Shown {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let scenario = loaded(arguments)?;
+    let mut scenario = loaded(arguments)?;
     interrupt::listen();
-    let explorer = record(&scenario, arguments)?;
+    let mut explorer = record(&scenario, arguments)?;
     if let Some(id) = arguments.replay {
         return replay(&explorer, id, arguments);
     }
-    let limits = Limits {
-        cuts_max: arguments.cuts.unwrap_or(CUTS),
-        states_max: arguments.states.unwrap_or(0),
-        second_every: if arguments.states.is_some() { 1 } else { 8 },
-        ..Limits::default()
-    };
-    let explored = {
-        let shown = Shown(Mutex::new(CutProgress::new()));
-        explorer.explore(&limits, &shown)
-    };
-    let report = report(&scenario, &explorer, &explored, arguments);
+    let limits = Limits { cuts_max: arguments.cuts.unwrap_or(CUTS), ..Limits::default() };
+    let mut explored = Explored::default();
+    let (mut runs, mut of_this) = (0, arguments.clone());
+    loop {
+        runs += 1;
+        {
+            let shown = Shown(Mutex::new(CutProgress::new()));
+            explored.add(explorer.explore(&limits, &shown));
+        }
+        let is_over = explorer.violation().is_some()
+            || !explored.bad.is_empty()
+            || explored.is_cut_short
+            || arguments.states.is_none_or(|wanted| explored.states >= wanted);
+        if is_over {
+            break;
+        }
+        // Another seed is another run, with other states.
+        of_this.seed = Some(scenario.description().seed.wrapping_add(1));
+        scenario = loaded(&of_this)?;
+        explorer = record(&scenario, &of_this)?;
+    }
+    let report = report(&scenario, &explorer, &explored, runs, &of_this);
     let answer = if report.verdict == "pass" { Answer::Yes } else { Answer::No };
     if arguments.json {
         return output::print_json(&report, answer);
@@ -126,7 +138,12 @@ fn command(arguments: &Arguments, seed: u64, id: Option<StateId>) -> String {
 }
 
 /// The shortest run that has the state: as much of it as the state needs, if that shows the same.
-fn shortest(scenario: &Scenario, explorer: &Explorer, bad: &BadState, arguments: &Arguments) -> String {
+fn shortest(
+    scenario: &Scenario,
+    explorer: &Explorer,
+    bad: &BadState,
+    arguments: &Arguments,
+) -> String {
     let seed = scenario.description().seed;
     let after_ms = explorer.time_ms(bad.id.step) + 200;
     let mut shorter = Arguments { duration: Some(format!("{after_ms}ms")), ..arguments.clone() };
@@ -145,6 +162,7 @@ fn report(
     scenario: &Scenario,
     explorer: &Explorer,
     explored: &Explored,
+    runs: u64,
     arguments: &Arguments,
 ) -> Report {
     let seed = scenario.description().seed;
@@ -159,17 +177,17 @@ fn report(
         .violation()
         .map(|broken| Violation { command: command(arguments, seed, None), ..violation(broken) });
     let violation = of_run.or(of_state);
-    let is_whole = !explored.is_cut_short || arguments.states.is_some();
     Report {
         schema: 1,
-        verdict: match (&violation, is_whole) {
+        verdict: match (&violation, explored.is_cut_short) {
             (Some(_), _) => "fail",
-            (None, true) => "pass",
-            (None, false) => "interrupted",
+            (None, false) => "pass",
+            (None, true) => "interrupted",
         },
         scenario: scenario.name.clone(),
         seed,
         command: command(arguments, seed, None),
+        runs,
         records: explored.records,
         operations: explored.steps,
         cuts: explored.cuts,
@@ -212,7 +230,13 @@ fn table(report: &Report, _style: Style) -> String {
     };
     line("verdict", report.verdict.to_uppercase());
     line("scenario", format!("{}, seed {}", report.scenario, report.seed));
-    let sampled = match report.cuts <= report.operations && report.violation.is_none() {
+    if report.runs > 1 {
+        line(
+            "runs",
+            format!("{}, each with a seed of its own, up to this one", count(report.runs)),
+        );
+    }
+    let sampled = match report.cuts < report.operations && report.verdict == "pass" {
         true => ", sampled evenly (--cuts 0 cuts all)",
         false => "",
     };
@@ -254,7 +278,9 @@ fn table(report: &Report, _style: Style) -> String {
     let Recovery { mean_us, max_us, disk_calls_max } = report.recovery;
     line(
         "recovery",
-        format!("{mean_us:.1} us on average, {max_us:.1} us at most, {disk_calls_max} disk calls at most"),
+        format!(
+            "{mean_us:.1} us on average, {max_us:.1} us at most, {disk_calls_max} disk calls at most"
+        ),
     );
     if let Some(violation) = &report.violation {
         let id = violation.id.as_deref().unwrap_or("the run itself");

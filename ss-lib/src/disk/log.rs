@@ -36,6 +36,9 @@ pub(crate) struct Log<D: Disk> {
     /// way reads it, and whoever puts another file there waits for that sync.
     file: Arc<OpenFile<D::File>>,
     is_open: bool,
+    /// The newest segment's checkpoint cannot be read: what an older one says is all that there is, and no
+    /// segment goes until another was begun.
+    pub(crate) lacks_checkpoint: bool,
     pub(super) appender: Appender,
     /// Which keys each page of the open segment can hold.
     pub(super) fences: PageFences,
@@ -129,6 +132,7 @@ impl<D: Disk> Log<D> {
             segments: Segments::with_room_for(sizes.segments_max),
             file: Arc::default(),
             is_open: false,
+            lacks_checkpoint: false,
             appender: Appender::new(SECTOR_PAGES),
             fences: PageFences::with_room_for(sizes.page_entries()),
             page_list: Vec::with_capacity(sizes.page_entries()),
@@ -265,6 +269,7 @@ impl<D: Disk> Log<D> {
         }
         self.counts.fsyncs += 1;
         self.counts.segments_begun += 1;
+        self.lacks_checkpoint = false;
         let data_page = self.segments.last().map_or(0, |open| open.pages);
         if let Some(open) = self.segments.last_mut() {
             open.data_page = data_page;

@@ -130,8 +130,8 @@ impl<D: Disk> Gateway<D> {
             // A sensor that the store has forgotten held nothing any more.
             return u64::MAX;
         };
-        let is_os = self.inner.config.durability == Durability::Os
-            || planted::is(Bug::UnlinkTooEarly);
+        let is_os =
+            self.inner.config.durability == Durability::Os || planted::is(Bug::UnlinkTooEarly);
         self.ram
             .with_tenant(
                 sensor,
@@ -143,6 +143,9 @@ impl<D: Disk> Gateway<D> {
     /// Removes the segments in which no sensor has a record any more. The cursors that say so are
     /// durable: a segment that is gone while its cursor comes back would be a loss.
     pub(super) fn reclaim(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        if core.log.lacks_checkpoint {
+            return Ok(());
+        }
         let mut index = 0;
         while let Some(segment) = core.log.segments.get(index) {
             // The newest one says where every sensor is, whatever it holds.

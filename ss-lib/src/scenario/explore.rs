@@ -56,7 +56,7 @@ const ROTTEN: u32 = 1 << 24;
 pub struct Limits {
     /// Operations that are cut at most; more are sampled evenly. 0: all.
     pub cuts_max: u64,
-    /// States at most; 0: as many as there are.
+    /// States at most; 0: as many as there are. What is left out then lies at the end of the run.
     pub states_max: u64,
     /// Of each so many states one has its recovery cut at every operation; 0: none.
     pub second_every: u64,
@@ -68,8 +68,6 @@ pub struct Limits {
     pub bad_max: usize,
     /// Threads; 0: as many as the machine has.
     pub threads: usize,
-    /// What chance is drawn from, beside the scenario's own seed.
-    pub seed: u64,
 }
 
 impl Default for Limits {
@@ -82,7 +80,6 @@ impl Default for Limits {
             rot_every: 16,
             bad_max: 16,
             threads: 0,
-            seed: 0,
         }
     }
 }
@@ -129,7 +126,9 @@ impl FromStr for StateId {
             Some(Self { step, outcome, second })
         });
         parsed.ok_or_else(|| {
-            format!("`{text}` is no state: one is written OPERATION.OUTCOME, as 412.17 or 412.17+3.5")
+            format!(
+                "`{text}` is no state: one is written OPERATION.OUTCOME, as 412.17 or 412.17+3.5"
+            )
         })
     }
 }
@@ -176,6 +175,26 @@ pub struct Explored {
     pub bad: Vec<BadState>,
     /// How long it took, in ns of this machine's time.
     pub wall_ns: u64,
+}
+
+impl Explored {
+    /// Adds what another run came to.
+    pub fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.steps += other.steps;
+        self.cuts += other.cuts;
+        self.states += other.states;
+        self.distinct += other.distinct;
+        self.second_states += other.second_states;
+        self.rotten_states += other.rotten_states;
+        self.lost_max = self.lost_max.max(other.lost_max);
+        self.open_calls_max = self.open_calls_max.max(other.open_calls_max);
+        self.open_ns_max = self.open_ns_max.max(other.open_ns_max);
+        self.open_ns += other.open_ns;
+        self.is_cut_short |= other.is_cut_short;
+        self.bad.extend(other.bad);
+        self.wall_ns += other.wall_ns;
+    }
 }
 
 /// Who is told how far an exploration is, and may end it.
@@ -456,17 +475,7 @@ impl Work<'_> {
 
     fn add(&self, own: Explored) {
         let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
-        total.cuts += own.cuts;
-        total.states += own.states;
-        total.distinct += own.distinct;
-        total.second_states += own.second_states;
-        total.rotten_states += own.rotten_states;
-        total.lost_max = total.lost_max.max(own.lost_max);
-        total.open_calls_max = total.open_calls_max.max(own.open_calls_max);
-        total.open_ns_max = total.open_ns_max.max(own.open_ns_max);
-        total.open_ns += own.open_ns;
-        total.is_cut_short |= own.is_cut_short;
-        total.bad.extend(own.bad);
+        total.add(own);
         total.bad.sort_unstable_by_key(|bad| bad.id);
     }
 

@@ -152,7 +152,11 @@ impl FaultClock {
                 FaultKind::TornWrite => {
                     let grains = (drawn % 7 + 1) as u16;
                     let rest = [Rest::Old, Rest::Zeros, Rest::Noise][drawn as usize / 8 % 3];
-                    self.disk.set_next_cut(Outcome::Torn { grains, is_prefix: drawn & 1 == 0, rest });
+                    self.disk.set_next_cut(Outcome::Torn {
+                        grains,
+                        is_prefix: drawn & 1 == 0,
+                        rest,
+                    });
                 }
                 FaultKind::PowerCut | FaultKind::Reorder => {
                     let number = drawn as u32 % 1_000;

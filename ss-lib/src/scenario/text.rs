@@ -12,8 +12,7 @@ pub use units::duration_ms;
 
 use super::{
     ClockStep, Description, DiskLimit, Group, Outage, Pressure, Restart, Uploader,
-    expect::Expectation,
-    faults::Fault,
+    expect::Expectation, faults::Fault,
 };
 use crate::{
     Timestamp,

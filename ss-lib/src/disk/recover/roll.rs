@@ -209,15 +209,19 @@ impl<D: Disk> Log<D> {
         Ok(false)
     }
 
-    /// Whether any page of the segment holds records.
-    pub(super) fn holds_data(&mut self, segment: &Segment) -> Result<bool, OpenError> {
+    /// Whether nothing can be in a segment whose checkpoint is not complete: no page of it holds records,
+    /// and none was written when its first page was durable.
+    pub(super) fn is_just_begun(&mut self, segment: &Segment) -> Result<bool, OpenError> {
         for page in 0..segment.pages {
             let Some(view) = self.page_or_future(segment, page)? else { continue };
-            if view.chunks().any(|chunk| matches!(chunk, Ok(Chunk::Records(_)))) {
-                return Ok(true);
+            let follows_checkpoint = view.info.durable_lsn + u64::from(page) > view.info.lsn;
+            let holds_records =
+                || view.chunks().any(|chunk| matches!(chunk, Ok(Chunk::Records(_))));
+            if follows_checkpoint || holds_records() {
+                return Ok(false);
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
     /// Applies every page of a segment. Of one that is still open, `pages` becomes where it ends.
@@ -291,19 +295,13 @@ impl<D: Disk> Log<D> {
     /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
     /// the first such page that no page behind it says was durable. A power cut may have taken it, and
     /// what lies behind it was no more promised than it was. `last_lsn` is of the page in front.
-    fn log_end(
-        &mut self,
-        segment: &Segment,
-        from: u32,
-        last_lsn: u64,
-    ) -> Result<u32, OpenError> {
+    fn log_end(&mut self, segment: &Segment, from: u32, last_lsn: u64) -> Result<u32, OpenError> {
         if planted::is(Bug::CorruptIsTorn) {
             return Ok(from);
         }
         // After an orderly shutdown everything was durable.
         let found = &self.superblock;
-        let mut durable_lsn =
-            if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 };
+        let mut durable_lsn = if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 };
         for page in from..segment.pages {
             if let Some(view) = self.page_or_future(segment, page)? {
                 durable_lsn = durable_lsn.max(view.info.durable_lsn);

@@ -227,10 +227,7 @@ fn without_stale_head(file: &File, files: &[File]) -> File {
     file
 }
 
-fn is_head_alone<D: Disk>(
-    reader: &mut PageReader<'_, D>,
-    file: &File,
-) -> Result<bool, DiskError> {
+fn is_head_alone<D: Disk>(reader: &mut PageReader<'_, D>, file: &File) -> Result<bool, DiskError> {
     let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
         return Ok(true);
     };

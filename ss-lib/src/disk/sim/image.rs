@@ -76,7 +76,8 @@ impl Content {
         if self.blocks.len() <= index {
             self.blocks.resize(index + 1, None);
         }
-        let block = self.blocks[index].get_or_insert_with(|| Arc::new(Block::new([0; BLOCK_BYTES])));
+        let block =
+            self.blocks[index].get_or_insert_with(|| Arc::new(Block::new([0; BLOCK_BYTES])));
         let block = Arc::make_mut(block);
         *block.hash.get_mut() = 0;
         &mut block.bytes
@@ -240,9 +241,9 @@ impl Image {
 
     /// Names and sizes of the files.
     pub fn list(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.names.iter().map(|(name, file)| {
-            (name.as_str(), self.file(*file).map_or(0, Content::len))
-        })
+        self.names
+            .iter()
+            .map(|(name, file)| (name.as_str(), self.file(*file).map_or(0, Content::len)))
     }
 
     /// Flips one bit of a file.

@@ -189,7 +189,8 @@ impl Crashable {
             }
             Step::SyncFailed { file } => {
                 for waiting in &mut self.waiting {
-                    if let Step::Write { file: of, .. } | Step::SetLen { file: of, .. } = waiting.step
+                    if let Step::Write { file: of, .. } | Step::SetLen { file: of, .. } =
+                        waiting.step
                     {
                         waiting.is_doomed |= of == *file;
                     }

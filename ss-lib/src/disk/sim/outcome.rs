@@ -102,7 +102,10 @@ impl fmt::Display for Outcome {
             ),
             Self::Torn { grains, is_prefix, rest } => {
                 let which = if *is_prefix { "first" } else { "last" };
-                write!(f, "of the last write the {which} {grains} x 512 B landed, the rest {rest:?}")
+                write!(
+                    f,
+                    "of the last write the {which} {grains} x 512 B landed, the rest {rest:?}"
+                )
             }
             Self::SizeOnly(rest) => write!(f, "sizes landed without data: {rest:?}"),
             Self::DataOnly => f.write_str("data landed without their sizes"),
@@ -195,7 +198,11 @@ impl Crashable {
                 Outcome::Only(only) => at == usize::from(only),
                 Outcome::Steps(mask) => mask >> at & 1 == 1,
                 Outcome::Names { landed, with_data } => {
-                    if is_name { landed & name_bit != 0 } else { with_data }
+                    if is_name {
+                        landed & name_bit != 0
+                    } else {
+                        with_data
+                    }
                 }
                 Outcome::SizeOnly(_) | Outcome::DataOnly => true,
                 Outcome::Drawn { number, .. } => {

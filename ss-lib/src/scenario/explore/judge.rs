@@ -110,8 +110,7 @@ impl Question<'_> {
         if self.is_scanned {
             self.verify(image)?;
         }
-        let disk =
-            if self.is_journaled { SimDisk::journaled(image) } else { SimDisk::new(image) };
+        let disk = if self.is_journaled { SimDisk::journaled(image) } else { SimDisk::new(image) };
         let mut judged = Judged::default();
         let config = self.config();
         let (found, epoch) = {
@@ -163,12 +162,15 @@ impl Question<'_> {
     ) -> Answer<Gateway<SimDisk>> {
         match Gateway::open(disk.clone(), config) {
             Ok(gateway) => Ok(gateway),
-            Err(error) => breach(Promise::Levels, format!("the store does not open{which}: {error}")),
+            Err(error) => {
+                breach(Promise::Levels, format!("the store does not open{which}: {error}"))
+            }
         }
     }
 
     fn check_calls(&self, image: &Image, calls: u64) -> Answer<()> {
-        let pages = u64::from(u32::try_from(self.recording.config.segment_bytes / 4096).unwrap_or(0));
+        let pages =
+            u64::from(u32::try_from(self.recording.config.segment_bytes / 4096).unwrap_or(0));
         let files = image.list().count() as u64;
         let most = OPEN_CALLS + files * CALLS_PER_SEGMENT + 4 * pages;
         if calls > most {
@@ -209,10 +211,7 @@ impl Question<'_> {
         }
         let said = |member| {
             let sensor = self.handle(gateway, member)?;
-            Some(Said {
-                levels: gateway.levels(sensor).ok()?,
-                stats: gateway.stats(sensor).ok()?,
-            })
+            Some(Said { levels: gateway.levels(sensor).ok()?, stats: gateway.stats(sensor).ok()? })
         };
         Ok((0..self.members().len()).map(|member| said(member).unwrap_or_default()).collect())
     }
@@ -356,8 +355,8 @@ impl Question<'_> {
         for loss in &losses[..count] {
             let is_it = |at: &usize| self.handle(gateway, *at) == Some(loss.sensor);
             let Some(at) = (0..self.members().len()).find(is_it) else { continue };
-            let is_excused = loss.cause == DropCause::Corrupt
-                && (self.damage.is_some() || self.has_doubts());
+            let is_excused =
+                loss.cause == DropCause::Corrupt && (self.damage.is_some() || self.has_doubts());
             if !is_excused
                 && !self.members()[at].was_dropped(loss.first_seq, loss.end_seq(), self.step)
             {

@@ -1,15 +1,8 @@
 //! Rot: one bit of one page flips, or one page stands in another one's place, in a disk that was otherwise
 //! left by a kill. Only what stood in that page may be missing, and the ledger names it.
 
-use super::{
-    judge::Damage,
-    tape::Recording,
-};
-use crate::disk::{
-    Chunk, FileName, PAGE_BYTES, PageView,
-    pack_key,
-    sim::Image,
-};
+use super::{judge::Damage, tape::Recording};
+use crate::disk::{Chunk, FileName, PAGE_BYTES, PageView, pack_key, sim::Image};
 
 /// One page that is to be damaged.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +50,9 @@ pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Dama
         for chunk in view.chunks() {
             match chunk {
                 Ok(Chunk::Records(chunk)) => {
-                    let is_it = |config: &crate::SensorConfig| {
-                        pack_key(config.key) == chunk.header.key
-                    };
-                    let member =
-                        recording.members.iter().position(|member| is_it(&member.config));
+                    let is_it =
+                        |config: &crate::SensorConfig| pack_key(config.key) == chunk.header.key;
+                    let member = recording.members.iter().position(|member| is_it(&member.config));
                     if let Some(member) = member {
                         let first = chunk.header.first_seq - chunk.header.skip;
                         damage.records.push((member, first, chunk.end_seq()));

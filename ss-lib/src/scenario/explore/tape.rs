@@ -58,11 +58,7 @@ pub(super) struct Member {
 impl Member {
     /// What was given under this number, as it stood when the store was in `epoch`.
     pub(super) fn given(&self, seq: u64, epoch: u32) -> Option<(u32, u32, u64)> {
-        let run = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| run.epoch <= epoch && run.first_seq <= seq)?;
+        let run = self.runs.iter().rev().find(|run| run.epoch <= epoch && run.first_seq <= seq)?;
         let at = usize::try_from(seq - run.first_seq).ok()?;
         run.given.get(at).map(|&(value, time_ms)| (run.epoch, value, time_ms))
     }
@@ -182,7 +178,12 @@ impl Tape {
     }
 
     /// The store is open again and knows its sensors: their numbers go on from here.
-    pub(super) fn restarted(&mut self, epoch: u32, quota_bytes: Option<u64>, pool_bytes: Option<u64>) {
+    pub(super) fn restarted(
+        &mut self,
+        epoch: u32,
+        quota_bytes: Option<u64>,
+        pool_bytes: Option<u64>,
+    ) {
         self.now.epoch = epoch;
         self.now.quota_bytes = quota_bytes.unwrap_or(self.now.quota_bytes);
         self.now.pool_bytes = pool_bytes.unwrap_or(self.now.pool_bytes);

@@ -72,6 +72,11 @@ pub(in super::super::super) struct MeteredDisk<D> {
 
 impl<D: Disk> MeteredDisk<D> {
     pub(super) fn new(files: D, meter: Arc<Meter>) -> Self {
+        let mut bytes = 0;
+        // A power cut changes what is there. A disk that cannot be listed is not opened either.
+        if files.list(&mut |_, of_file| bytes += of_file).is_ok() {
+            meter.resize(meter.bytes.load(Relaxed), bytes);
+        }
         Self { files, meter }
     }
 
@@ -187,7 +192,8 @@ mod tests {
     fn a_full_disk_takes_what_has_room_and_what_is_removed_makes_some() {
         let directory = tempfile::tempdir().unwrap();
         let meter = Arc::new(Meter::default());
-        let disk = MeteredDisk::new(RealDisk::open_owned(directory.path()).unwrap(), Arc::clone(&meter));
+        let disk =
+            MeteredDisk::new(RealDisk::open_owned(directory.path()).unwrap(), Arc::clone(&meter));
         let file = disk.create("a").unwrap();
         assert_eq!(disk.write_at(&file, &[1; 100], 0).unwrap(), 100);
         meter.limit(50);

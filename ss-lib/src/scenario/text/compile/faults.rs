@@ -162,8 +162,13 @@ fn check(
             return fail(table.kind.span(), text);
         }
         Some(length) if !lasts || *length.get_ref() == Millis(0) => {
-            let text = format!("`for` is how long a disk-full or a read-only lasts, not 0, and not a {name}");
-            return fail(length.span(), if lasts { "a length of 0 is none".to_owned() } else { text });
+            let text = format!(
+                "`for` is how long a disk-full or a read-only lasts, not 0, and not a {name}"
+            );
+            return fail(
+                length.span(),
+                if lasts { "a length of 0 is none".to_owned() } else { text },
+            );
         }
         _ => {}
     }
