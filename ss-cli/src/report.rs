@@ -60,6 +60,9 @@ pub(crate) struct Report {
     pub(crate) repeat: Repeat,
     /// The shortest command that repeats this run.
     pub(crate) command: String,
+    /// Options that took the place of what the file says, as they were given; empty if none did.
+    #[serde(skip)]
+    pub(crate) overridden: String,
 }
 
 /// added = erased + pending + unsent + the sum of dropped; erased = acked + rejected.
@@ -285,6 +288,7 @@ impl Report {
             violation: violation.map(Broken::from),
             repeat: Repeat::default(),
             command,
+            overridden: String::new(),
         }
     }
 

@@ -39,9 +39,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileName>,
     /// Leave the store in this directory, which must not hold one yet (profile linux only)
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["repeat", "keep"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
     store: Option<PathBuf>,
-    /// Leave the store in its temporary directory and say where (profile linux only)
+    /// Leave the store, in --store or else in its temporary directory, and say where (profile linux only)
     #[arg(long, conflicts_with = "repeat")]
     keep: bool,
     /// Cut the run at every operation on its disk, in every way that a power cut or a kill may leave it,
@@ -244,6 +244,7 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
             let measured = meter.finish();
             let mut report = Report::new(scenario, outcome, &measured, wall_ms, command);
             report.repeated(repeat);
+            overridden(arguments).trim_start().clone_into(&mut report.overridden);
             if let Place::Kept(directory) = place {
                 report.store = Some(directory.display().to_string());
             }
@@ -263,16 +264,23 @@ fn store_place(arguments: &Arguments) -> Option<PathBuf> {
     arguments.store.clone().or_else(|| arguments.keep.then(kept))
 }
 
+/// The options that change what the file's expectations were written for.
+fn overridden(arguments: &Arguments) -> String {
+    let mut options = String::new();
+    if let Some(duration) = &arguments.duration {
+        let _ = write!(options, " --duration {}", shell_word(duration));
+    }
+    if let Some(profile) = arguments.profile {
+        let _ = write!(options, " --profile {}", Profile::from(profile).name());
+    }
+    options
+}
+
 /// The shortest command that repeats what was seen.
 fn command(arguments: &Arguments, seed: u64, repeat: &Repeat) -> String {
     let file = arguments.shown();
     let mut command = format!("ss simulate {} --seed {seed}", shell_word(&file));
-    if let Some(duration) = &arguments.duration {
-        let _ = write!(command, " --duration {}", shell_word(duration));
-    }
-    if let Some(profile) = arguments.profile {
-        let _ = write!(command, " --profile {}", Profile::from(profile).name());
-    }
+    command += &overridden(arguments);
     if repeat.first_differing().is_some() {
         let _ = write!(command, " --repeat {}", repeat.runs);
     }

@@ -12,6 +12,16 @@ pub enum Kind {
     Event,
 }
 
+impl Kind {
+    /// The kind in a word, as tables, CSV and JSON have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TimeSeries => "time-series",
+            Self::Event => "event",
+        }
+    }
+}
+
 /// Which clock a record's `time_ms` was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum ClockKind {
@@ -22,6 +32,17 @@ pub enum ClockKind {
     Utc,
     /// The caller's own timestamp, as events carry it: the store gives it no meaning.
     Caller,
+}
+
+impl ClockKind {
+    /// The clock in a word, as tables, CSV and JSON have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Monotonic => "monotonic",
+            Self::Utc => "utc",
+            Self::Caller => "caller",
+        }
+    }
 }
 
 /// A reading of the machine's clock, in ms.

@@ -32,6 +32,15 @@ pub(crate) fn summary(report: &Report, style: Style) -> String {
         out.push('\n');
         out += &expectations(report, style.columns);
     }
+    let has_missed = report.expect.iter().any(|expected| !expected.ok);
+    if has_missed && !report.overridden.is_empty() {
+        let hint = format!(
+            "The expectations are those of the file as it stands; this run had {}.",
+            report.overridden
+        );
+        out.push('\n');
+        push_labelled(&mut out, "", &printable(&hint), style.columns);
+    }
     if report.verdict == "fail" {
         let _ = writeln!(out, "\nRepeat it with:\n  {}", printable(&report.command));
     }

@@ -179,6 +179,13 @@ pub(crate) struct OpenPage {
     key: u64,
 }
 
+impl OpenPage {
+    /// Bytes that are left for chunks, their length included.
+    pub(crate) const fn room(&self) -> usize {
+        PAGE_BYTES - self.used
+    }
+}
+
 /// Writes the checksum of a page whose other bytes stand.
 pub(crate) fn write_crc(bytes: &mut [u8], seed: SegmentSeed, number: u32) {
     let crc = crc32c_append(seed.page(number), &bytes[MAGIC_AT..]);

@@ -7,7 +7,7 @@ mod roll;
 pub(crate) use roll::RecoveredSensor;
 
 use super::{
-    FORMAT_VERSION, Superblock,
+    FILE_PAGES_MAX, FORMAT_VERSION, Superblock,
     cache::ReadFault,
     chunk::{Chunk, ClockChunk, LossChunk},
     io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
@@ -355,7 +355,8 @@ struct SegmentFile {
 
 impl SegmentFile {
     fn entry(&self, state: SegmentState) -> Segment {
-        let pages = u32::try_from(self.bytes / PAGE_BYTES as u64).unwrap_or(u32::MAX);
+        // Whatever a file's size says: the time of an opening is bounded by a segment.
+        let pages = (self.bytes / PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         Segment { pages, ..Segment::new(self.segment, self.generation, state) }
     }
 }

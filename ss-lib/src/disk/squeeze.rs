@@ -42,7 +42,6 @@ struct Work<D: Disk> {
     old: Segment,
     new: Segment,
     file: D::File,
-    first_lsn: u64,
     next: Next,
     /// How far the last group reached: the next one is guessed to reach as far.
     span: u64,
@@ -154,7 +153,6 @@ impl<D: Disk> Squeeze<D> {
             old,
             new,
             file,
-            first_lsn,
             next: Next::default(),
             span: KEY_END,
             stage: Stage::Checkpoint,
@@ -293,9 +291,9 @@ impl<D: Disk> Squeeze<D> {
         for index in 0..self.gathered.len() {
             let run = self.gathered[index];
             let payload = &buffer[run.at as usize..][..run.len as usize];
-            if !joined.join(&run.header, payload) {
+            if !joined.join(&run.header, payload, self.appender.room()) {
                 self.put_joined(log, &mut joined)?;
-                if !joined.join(&run.header, payload) {
+                if !joined.join(&run.header, payload, self.appender.room()) {
                     // Longer than what is joined: it is a chunk, or several, of its own.
                     self.put_run(log, &run.header, payload)?;
                 }
@@ -468,7 +466,6 @@ impl<D: Disk> Squeeze<D> {
         log.counts.segments_squeezed += 1;
         let records = u32::try_from(fields.records).unwrap_or(u32::MAX);
         log.replace(&work.old, Segment { records, live_records: records, ..work.new })?;
-        debug_assert!(work.first_lsn > 0 || work.new.pages <= work.old.pages);
         let was_suspect = work.old.state == SegmentState::Suspect;
         Ok(Squeezed::Replaced { segment: work.old.id, was_suspect })
     }

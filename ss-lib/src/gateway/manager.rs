@@ -2,7 +2,7 @@
 
 use super::{Core, Durability, Gateway, HealthCause, spill::Spill};
 use crate::{
-    disk::{Disk, DiskError},
+    disk::{Disk, DiskError, PAGE_BYTES},
     ram::Env,
 };
 use std::{
@@ -88,18 +88,18 @@ impl<D: Disk> Gateway<D> {
     /// Writes records if the pool runs short or some wait for too long.
     fn write_due(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         if self.is_under_pressure() {
-            self.retire(core);
+            self.retire();
         }
         if self.is_under_pressure() {
-            if core.log.is_open() || self.has_complete_page(core) {
+            if core.log.is_open() || self.has_complete(self.sectors_a_page()) {
                 self.spill(core, Spill::Complete)?;
             }
-            self.retire(core);
+            self.retire();
         }
         if core.steady_ms >= core.age_due_ms {
             let half_ms = self.inner.config.spill_after_ms / 2;
             core.age_due_ms = core.steady_ms + half_ms.max(1);
-            if self.has_aged(core) {
+            if self.has_aged() {
                 self.spill(core, Spill::All)?;
             }
         }
@@ -120,27 +120,27 @@ impl<D: Disk> Gateway<D> {
         u64::from(pool.sectors_used) * 100 >= u64::from(pool.sectors_limit) * percent
     }
 
-    /// Whether complete sectors fill a page: below that a pool that is merely in use would write.
-    fn has_complete_page(&self, _core: &Core<D>) -> bool {
-        let sector_bytes = self.ram_sector_bytes();
-        let wanted = (crate::disk::PAGE_BYTES as u64).div_ceil(sector_bytes) as u32;
+    /// Whether so many sectors are complete. Below a page of them a pool that is merely in use would write.
+    pub(super) fn has_complete(&self, wanted: u32) -> bool {
         let mut complete = 0;
-        for sensor in self.sensors() {
+        self.sensors().any(|sensor| {
             let owner = self.ram.owner(sensor);
             let found = self.ram.with_tenant(sensor, |chain, _, env| {
                 chain.complete_sectors(env.slots(), owner, wanted)
             });
             complete += found.unwrap_or(0);
-            if complete >= wanted {
-                return true;
-            }
-        }
-        false
+            complete >= wanted
+        })
+    }
+
+    /// Sectors that fill a page if their records take in the log what they take in RAM.
+    pub(super) fn sectors_a_page(&self) -> u32 {
+        (PAGE_BYTES as u64).div_ceil(self.ram_sector_bytes()) as u32
     }
 
     /// Whether a record that was there half of `spill_after` ago is still in RAM only. Takes a new look
     /// at what is there for the next time.
-    fn has_aged(&self, _core: &Core<D>) -> bool {
+    fn has_aged(&self) -> bool {
         let mut has_aged = false;
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);

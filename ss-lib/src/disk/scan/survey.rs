@@ -7,7 +7,7 @@ use super::{
         io::{Disk, DiskError, FileName, Operation, read_exact_at},
         page::{MAGIC, MAGIC_AT, PAGE_BYTES, PageFault, PageView, SegmentSeed},
         superblock::{SUPERBLOCK_FILE, Slot, Superblock},
-        {SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
+        {FILE_PAGES_MAX, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
     },
     Fault, ForeignFile, FuturePage, Identity, IdentitySource, PageReader, Role, Scan, ScanError,
     SegmentScan, SlotScan,
@@ -20,8 +20,6 @@ const OTHER_FILES: [&str; 2] = [super::super::real::LOCK_FILE, "reserve"];
 const SEGMENT_SUFFIX: &str = ".seg";
 /// What a repair puts behind a segment's name while two files change names.
 pub(crate) const MISPLACED_SUFFIX: &str = ".misplaced";
-/// A segment has at most these pages more than the store's size says: those of its index.
-const FILE_PAGES_MAX: u64 = 2 * SEGMENT_PAGES_MAX as u64;
 
 #[derive(Clone)]
 struct File {
@@ -65,6 +63,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
         return Err(ScanError::NotAStore);
     }
     files.sort_unstable_by_key(|file| file.name);
+    suspect_superblock(&mut scan, &files);
     scan.identity = identify(&scan, &files);
     place(&mut scan, &files);
     if let Some(identity) = scan.identity {
@@ -133,6 +132,18 @@ pub(crate) fn head_of(page: &[u8; PAGE_BYTES]) -> Option<Head> {
     PageView::check(page, seed, 0).is_ok().then_some(claimed)
 }
 
+/// One superblock against every first page that can be read: then it is the superblock that came from
+/// elsewhere, and not all of the segments.
+fn suspect_superblock(scan: &mut Scan, files: &[File]) {
+    let Some(superblock) = scan.superblock else { return };
+    let mut heads = files.iter().filter_map(|file| file.head).peekable();
+    if heads.peek().is_some() && heads.all(|head| head.store_id != superblock.store_id) {
+        scan.foreign_superblock = scan.superblock.take();
+        scan.slots = [SlotScan::Missing; 2];
+        scan.epoch = 0;
+    }
+}
+
 /// The superblock says it; without one the store that most segments belong to.
 fn identify(scan: &Scan, files: &[File]) -> Option<Identity> {
     if let Some(superblock) = scan.superblock {
@@ -159,7 +170,7 @@ fn place(scan: &mut Scan, files: &[File]) {
     let mut ranked: Vec<(u8, SegmentScan)> = Vec::new();
     for file in files {
         let file = &without_stale_head(file, files);
-        let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(FILE_PAGES_MAX) as u32;
+        let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         let mut segment = SegmentScan {
             file: file.name,
             bytes: file.bytes,
