@@ -33,6 +33,10 @@ pub mod disk;
 mod error;
 #[cfg(feature = "std")]
 pub mod gateway;
+#[cfg(all(feature = "std", feature = "planted"))]
+pub mod planted;
+#[cfg(all(feature = "std", not(feature = "planted")))]
+mod planted;
 pub mod ram;
 mod record;
 #[cfg(feature = "driver")]

@@ -21,11 +21,14 @@ const SEGMENT_SUFFIX: &str = ".seg";
 /// What a repair puts behind a segment's name while two files change names.
 pub(crate) const MISPLACED_SUFFIX: &str = ".misplaced";
 
+#[derive(Clone)]
 struct File {
     name: FileName,
     bytes: u64,
     named: Option<(u64, u8)>,
     head: Option<Head>,
+    /// The page behind the head is no page of the segment that the head names.
+    is_head_alone: bool,
 }
 
 /// Lists the files and gives each segment its role, as far as first and last pages say it.
@@ -41,7 +44,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
             let short = FileName::new(name);
             let looks_like_one = name.ends_with(SEGMENT_SUFFIX) || name.ends_with(MISPLACED_SUFFIX);
             if named.is_some() || (looks_like_one && short.as_str() == name) {
-                files.push(File { name: short, bytes, named, head: None });
+                files.push(File { name: short, bytes, named, head: None, is_head_alone: true });
             } else {
                 scan.foreign.push(ForeignFile { name: name.to_owned(), bytes });
             }
@@ -54,6 +57,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     let mut reader = PageReader::new(disk);
     for file in &mut files {
         file.head = read_head(&mut reader, file)?;
+        file.is_head_alone = is_head_alone(&mut reader, file)?;
     }
     // A creation that was cut leaves a superblock that was never written: the next opening begins anew.
     let is_written =
@@ -208,6 +212,7 @@ fn place(scan: &mut Scan, files: &[File]) {
     let store_id = scan.identity.map(|identity| identity.store_id);
     let mut ranked: Vec<(u8, SegmentScan)> = Vec::new();
     for file in files {
+        let file = &without_stale_head(file, files);
         let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         let mut segment = SegmentScan {
             file: file.name,
@@ -257,6 +262,33 @@ fn place(scan: &mut Scan, files: &[File]) {
         }
         scan.segments.push(segment);
     }
+}
+
+/// A newest file that begins with the head of a segment long gone: it was just created when the power was
+/// cut, and its block was that segment's before.
+fn without_stale_head(file: &File, files: &[File]) -> File {
+    let mut file = file.clone();
+    let mut others =
+        files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
+    if let (Some(head), Some((number, 0))) = (file.head, file.named)
+        && head.segment < number
+        && files.len() > 1
+        && file.is_head_alone
+        && others.all(|(other, _)| other < number)
+    {
+        file.head = None;
+    }
+    file
+}
+
+fn is_head_alone<D: Disk>(reader: &mut PageReader<'_, D>, file: &File) -> Result<bool, DiskError> {
+    let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
+        return Ok(true);
+    };
+    let opened = reader.open(file.name)?;
+    let seed = SegmentSeed::new(&head.store_id, head.segment, head.generation);
+    let page = reader.page(&opened, 1);
+    Ok(!page.is_ok_and(|page| PageView::check(page, seed, 1).is_ok()))
 }
 
 fn last_page<D: Disk>(
