@@ -27,6 +27,17 @@ impl Progress {
         Self { bar, duration_ms, drawn: Instant::now() }
     }
 
+    /// So many more bytes of a firmware are done with, in this step of it.
+    #[cfg(feature = "hw")]
+    pub(crate) fn flashed(&mut self, doing: &'static str, bytes: u64) {
+        if self.bar.prefix() != doing {
+            self.bar.set_prefix(doing);
+            self.bar.set_position(0);
+        }
+        self.bar.set_message(format!(" {doing}"));
+        self.bar.inc(bytes);
+    }
+
     /// Called very often: draws seldom.
     #[inline]
     pub(crate) fn at(&mut self, virtual_ms: u64) {

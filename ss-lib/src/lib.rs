@@ -44,6 +44,8 @@ pub mod scenario;
 mod sensor;
 #[cfg(feature = "torture")]
 pub mod torture;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use checksum::crc32c_append;
 pub use error::{
