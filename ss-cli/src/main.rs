@@ -22,6 +22,7 @@ mod simulate;
 mod store;
 mod text;
 mod time;
+mod torture;
 mod verify;
 mod virtual_board;
 
@@ -63,6 +64,7 @@ enum Command {
     Verify(verify::Arguments),
     Repair(repair::Arguments),
     Export(export::Arguments),
+    Torture(torture::Arguments),
     #[cfg(feature = "hw")]
     HwRun(hw_run::Arguments),
     VirtualBoard(virtual_board::Arguments),
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Repair(arguments) => repair::run(&arguments),
             Command::Export(arguments) => export::run(&arguments),
+            Command::Torture(arguments) => torture::run(&arguments),
             #[cfg(feature = "hw")]
             Command::HwRun(arguments) => hw_run::run(&arguments),
             Command::VirtualBoard(arguments) => virtual_board::run(&arguments),

@@ -21,6 +21,8 @@ mod salvage;
 mod scan;
 mod seal;
 mod segment;
+#[cfg(feature = "scenario")]
+pub mod sim;
 mod squeeze;
 mod superblock;
 mod varint;

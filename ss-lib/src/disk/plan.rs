@@ -107,7 +107,7 @@ impl Plan {
                 Role::Unreadable
                     if Some(segment.segment) == newest
                         && segment.pages <= super::SECTOR_PAGES as u32
-                        && scan.state_segment.is_some()
+                        && (scan.state_segment.is_some() || scan.segments.len() == 1)
                         && self.records_lost == 0 =>
                 {
                     (SetAside::Unreadable, Severity::Note)

@@ -22,6 +22,7 @@ use super::{
     seal::Fences,
     segment::{Segment, SegmentState},
 };
+use crate::planted::{self, Bug};
 use gather::{GATHERED_MAX, Gathered, Group, Next};
 use join::Joined;
 
@@ -433,6 +434,14 @@ impl<D: Disk> Squeeze<D> {
     fn finish(&mut self, log: &mut Log<D>) -> Result<Squeezed, DiskError> {
         self.flush(log)?;
         let Some(work) = &self.work else { return Ok(Squeezed::Kept(0)) };
+        let name = work.new.name();
+        // A footer alone would let a file that a power cut left with holes stand for the old one.
+        if !planted::is(Bug::SqueezeUnsynced) {
+            log.disk
+                .sync(&work.file)
+                .map_err(|error| DiskError::new(Operation::Sync, name, error))?;
+            log.counts.fsyncs += 1;
+        }
         let mut keys = [0; PAGE_BYTES];
         let (fields, len) = work.fences.coded(&mut keys);
         self.appender.put_chunk(|page| page.push_footer(&fields, &keys[..len]));
@@ -444,8 +453,11 @@ impl<D: Disk> Squeeze<D> {
             self.abandon(log);
             return Ok(Squeezed::Kept(segment));
         }
-        let name = work.new.name();
-        let synced = log.disk.sync(&work.file).and_then(|()| log.disk.sync_dir());
+        let sync = || match planted::is(Bug::SqueezeUnsynced) {
+            true => Ok(()),
+            false => log.disk.sync(&work.file),
+        };
+        let synced = sync().and_then(|()| log.disk.sync_dir());
         log.counts.fsyncs += 2;
         if let Err(error) = synced {
             let _ = log.disk.unlink(name.as_str());

@@ -159,6 +159,33 @@ impl<P: Small> Ledger<'_, P> {
         (copied, at)
     }
 
+    /// The parts of the sensor's numbers `first..end` that no entry names, in order.
+    #[cfg(feature = "std")]
+    pub(crate) fn unlisted(
+        &self,
+        sensor: Sensor,
+        mut first: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (u64, u64)> {
+        let entries =
+            move || self.ring.iter().filter(move |it| it.sensor == sensor && it.count > 0);
+        core::iter::from_fn(move || {
+            let end_seq = |entry: &Loss| entry.first_seq.saturating_add(u64::from(entry.count));
+            while let Some(entry) =
+                entries().find(|it| it.first_seq <= first && first < end_seq(it))
+            {
+                first = end_seq(entry);
+            }
+            if first >= end {
+                return None;
+            }
+            let next = entries().map(|it| it.first_seq).filter(|it| *it > first).min();
+            let range = (first, next.map_or(end, |next| next.min(end)));
+            first = range.1;
+            Some(range)
+        })
+    }
+
     /// Saving failed: every entry is unsaved.
     #[cfg(feature = "std")]
     pub(crate) fn mark_all_unsaved(&mut self) {
@@ -258,6 +285,23 @@ mod tests {
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].count, out[1].count), (11, 12));
         assert_eq!((ledger.state.stats().records, ledger.state.stats().forgotten), (33, 10));
+    }
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn what_no_entry_names_is_told_in_order() {
+        let mut ring = [Loss::NONE; 6];
+        let mut state = LedgerState::EMPTY;
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
+        for (sensor, first, count) in [(1, 20, 10), (2, 0, 100), (1, 5, 5), (1, 28, 12)] {
+            ledger.record(loss(sensor, first, count));
+        }
+        let unlisted = |first, end| ledger.unlisted(Sensor(1), first, end).collect::<Vec<_>>();
+        assert_eq!(unlisted(0, 50), [(0, 5), (10, 20), (40, 50)]);
+        assert_eq!(unlisted(7, 15), [(10, 15)]);
+        assert_eq!(unlisted(20, 40), []);
+        assert_eq!(ledger.unlisted(Sensor(3), 3, 9).collect::<Vec<_>>(), [(3, 9)]);
     }
 
     #[test]

@@ -201,6 +201,8 @@ pub struct Restart {
 pub enum Stop {
     /// The process is killed: nothing more is written.
     Kill,
+    /// The power is cut: what no sync covered may be gone. Only a simulated disk does it.
+    PowerCut,
     /// It is shut down, which writes everything.
     ShutDown {
         /// How long it may take, in ms of the machine's own time; `None`: as long as it takes.

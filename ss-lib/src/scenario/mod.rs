@@ -16,6 +16,10 @@ mod shape;
 #[cfg(feature = "scenario")]
 pub mod expect;
 #[cfg(feature = "scenario")]
+pub mod explore;
+#[cfg(feature = "scenario")]
+pub mod faults;
+#[cfg(feature = "scenario")]
 pub mod oracle;
 #[cfg(feature = "scenario")]
 pub mod run;

@@ -5,7 +5,8 @@ mod linux;
 mod watched;
 
 pub use figures::{DiskFigures, Figures, GroupFigures, RamFigures};
-pub use linux::{Place, RunError};
+pub(super) use linux::{Home, HomeGateway, LinuxStore};
+pub use linux::{Place, RunError, write_image};
 
 use super::{
     Driver, DriverMemory, Engine, Op, REPLIES_PER_SENSOR, Reply, SensorRun, Summary,

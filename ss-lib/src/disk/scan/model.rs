@@ -279,6 +279,8 @@ pub struct SegmentScan {
     pub tail_cut: Option<Cut>,
     pub(crate) has_head: bool,
     pub(crate) has_footer: bool,
+    /// The page that the log ends in front of, if pages stand behind it that were never durable.
+    pub(crate) log_end: Option<u32>,
 }
 
 impl SegmentScan {
