@@ -4,7 +4,8 @@ use super::support::{Bench, SS, complaint, path_of, ss};
 use ss_lib::wire::{IMAGE_MAGIC, PROTOCOL};
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -151,4 +152,46 @@ fn the_wrong_chip_is_noticed_before_anything_is_done_to_it() {
     assert_says(&complaint(&too_small, 3), &["STM32F103C4 has no memory", "fw-shim/README.md"]);
     let unknown = bench.hw_run("stm32-full", &["--chip", "STM32F405X"]);
     assert_says(&complaint(&unknown, 3), &["no chip is called STM32F405X", "STM32F405RG"]);
+}
+
+/// Whatever is sent to the board's port, it answers that it does not understand, or nothing, and serves
+/// the next tool as if nothing had been.
+#[test]
+fn nonsense_on_the_boards_port_does_it_no_harm() {
+    let Some(bench) = Bench::new() else { return };
+    let board = BoardProcess::start(&bench);
+    let address = board.selector.strip_prefix("1d50:6018:").unwrap();
+    let long = [b"!Am00".as_slice(), &[b'0'; 200_000], b"#"].concat();
+    let nonsense: [&[u8]; 14] = [
+        b"#####",
+        b"!#!!##",
+        b"!G#!H#!S#!A#",
+        b"!So#!SoZZ#!So40#!SoFFFFFFFFFFFFFFFFFFFF#!SiFF#",
+        b"!Ad00000#!AR0000#!Aa00000000000#",
+        // Memory at the end of all addresses, past it, none of it, too much of it.
+        b"!Am0000230000520000000FFFFFFFF00000008#",
+        b"!Am00002300005200000000FFFFFFFC00000008#",
+        b"!Am000023000052000000002000000000000000#",
+        b"!Am0000230000520000000020000000FFFFFFFF#",
+        b"!AM000023000052020000000020000000000000040102#",
+        b"!AM0000230000520200000000200000000000000401+2-3x4#",
+        "!\u{e9}\u{20ac}#!A\u{e9}\u{20ac}00#".as_bytes(),
+        &[0xFF; 4096],
+        &long,
+    ];
+    for bytes in nonsense {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answers = Vec::new();
+        // It ends with the time that it was given: the board waits for more.
+        let _ = stream.read_to_end(&mut answers);
+        let answers = String::from_utf8(answers).unwrap();
+        let is_answer = |answer: &str| answer.is_empty() || answer.starts_with('&');
+        assert!(answers.split_inclusive('#').all(is_answer), "{bytes:?}: {answers}");
+    }
+    let mut command = ss(&["hw-run", &path_of("stm32-full"), "--no-flash", "--json", "--probe"]);
+    command.args([&board.selector, "--duration", "1m", "--elf"]).arg(&bench.elf);
+    let output = command.output().unwrap();
+    assert!(!output.stdout.is_empty(), "{output:?}");
 }
