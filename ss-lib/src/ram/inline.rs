@@ -105,15 +105,15 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     }
 }
 
-/// The parts of an [`Inline`] beside its chains.
+/// The parts of an [`Inline`] or a [`Lent`](super::Lent) beside its chains.
 pub struct InlineEnv<'m> {
-    slots: Slots<'m>,
-    is_closing: bool,
-    pool: &'m mut PoolState,
-    droppable: &'m mut [u32],
-    group_max: &'m mut [u32],
-    ring: &'m mut [Loss],
-    ledger: &'m mut LedgerState,
+    pub(super) slots: Slots<'m>,
+    pub(super) is_closing: bool,
+    pub(super) pool: &'m mut PoolState,
+    pub(super) droppable: &'m mut [u32],
+    pub(super) group_max: &'m mut [u32],
+    pub(super) ring: &'m mut [Loss],
+    pub(super) ledger: &'m mut LedgerState,
 }
 
 impl<'m> Env<'m> for InlineEnv<'m> {
