@@ -57,8 +57,8 @@ pub struct ss_config {
     pub losses_max: u32,
     /// The pool.
     pub pool_bytes: u64,
-    /// Bytes of a RAM sector: a power of two from 32 to 4,096; 0: the largest that gives every sensor
-    /// two, else one.
+    /// Bytes of a RAM sector: a power of two from 32 to 4,096; on Linux also 0: the largest that gives
+    /// every sensor two, else one.
     pub sector_bytes: u32,
     /// The number of this opening, for stores without a disk: give each its own. (A store on disk counts
     /// its openings itself.)
@@ -134,6 +134,7 @@ impl ss_config {
 
     pub(crate) fn geometry(&self) -> Result<Geometry, ss_status> {
         let geometry = match self.sector_bytes {
+            #[cfg(feature = "std")]
             0 => Geometry::auto(self.pool_bytes, self.sensors_max),
             bytes => Geometry::new(self.pool_bytes, bytes, self.sensors_max),
         };

@@ -15,6 +15,7 @@ mod engine;
 mod handle;
 mod placed;
 mod status;
+mod text;
 mod types;
 
 #[cfg(not(feature = "std"))]

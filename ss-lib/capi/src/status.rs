@@ -1,5 +1,6 @@
 //! What a function returns: 0, or why not.
 
+use crate::text;
 use core::ffi::CStr;
 use ss_lib::{
     AppendError, ConsumeError, ReadError, ReconfigureError, RegisterError, StaleBatch,
@@ -70,45 +71,48 @@ pub enum ss_status {
     SS_EPANIC = -27,
 }
 
-/// Every status with its sentence, in order: the place is the value without its sign.
-const SENTENCES: [(ss_status, &CStr); 28] = [
-    (ss_status::SS_OK, c"done"),
-    (ss_status::SS_EINVAL, c"a pointer is NULL or misaligned, or a value is none of its type"),
-    (ss_status::SS_EHANDLE, c"no store is open under this handle"),
-    (ss_status::SS_ESENSOR, c"no such sensor in this store"),
-    (ss_status::SS_EKIND, c"the sensor takes the other kind of record"),
-    (ss_status::SS_EINACTIVE, c"the sensor is deactivated"),
-    (ss_status::SS_EFULL, c"the pool is full"),
-    (ss_status::SS_ESHUTDOWN, c"the store is shutting down"),
-    (ss_status::SS_ESEQ, c"the sensor's record numbers are used up"),
-    (ss_status::SS_EPENDING, c"the sensor's last batch is still pending"),
-    (ss_status::SS_EUNREADABLE, c"the disk could not be read"),
-    (ss_status::SS_ENOTFOUND, c"not in the store"),
-    (ss_status::SS_ECORRUPT, c"what holds the record is corrupt"),
-    (ss_status::SS_ETOOMANY, c"the store has no place for another sensor"),
-    (ss_status::SS_EEXIST, c"the sensor is already registered"),
-    (ss_status::SS_ESTALE, c"the batch is not pending any more"),
-    (ss_status::SS_EMEMORY, c"the memory is too small or not aligned"),
-    (ss_status::SS_ECONFIG, c"no store can have this configuration"),
-    (ss_status::SS_EIO, c"the disk failed"),
-    (ss_status::SS_ELOCKED, c"the store is owned by another process or handle"),
-    (ss_status::SS_EVERSION, c"a newer library wrote the store"),
-    (ss_status::SS_EDAMAGED, c"the store on disk needs a repair"),
-    (ss_status::SS_ETIMEDOUT, c"records remained in RAM at the deadline"),
-    (ss_status::SS_EBUSY, c"called from within another call"),
-    (ss_status::SS_ENOTSUP, c"this kind of store does not do that"),
-    (ss_status::SS_EHANDLES, c"too many stores are open"),
-    (ss_status::SS_EFAULT, c"the store contradicts itself: a fault of the library"),
-    (ss_status::SS_EPANIC, c"the library panicked: a fault of its own"),
-];
+/// Every status's sentence, in order: the place is the value without its sign. Behind them the one of any
+/// other value.
+static SENTENCES: [u8; 970] = *b"\
+    done\0\
+    a pointer is NULL or misaligned, or a value is none of its type\0\
+    no store is open under this handle\0\
+    no such sensor in this store\0\
+    the sensor takes the other kind of record\0\
+    the sensor is deactivated\0\
+    the pool is full\0\
+    the store is shutting down\0\
+    the sensor's record numbers are used up\0\
+    the sensor's last batch is still pending\0\
+    the disk could not be read\0\
+    not in the store\0\
+    what holds the record is corrupt\0\
+    the store has no place for another sensor\0\
+    the sensor is already registered\0\
+    the batch is not pending any more\0\
+    the memory is too small or not aligned\0\
+    no store can have this configuration\0\
+    the disk failed\0\
+    the store is owned by another process or handle\0\
+    a newer library wrote the store\0\
+    the store on disk needs a repair\0\
+    records remained in RAM at the deadline\0\
+    called from within another call\0\
+    this kind of store does not do that\0\
+    too many stores are open\0\
+    the store contradicts itself: a fault of the library\0\
+    the library panicked: a fault of its own\0\
+    no status of this library\0\
+";
+
+/// The statuses that there are.
+const STATUSES: usize = 28;
 
 impl ss_status {
     /// The sentence of a value that a function returned.
     pub(crate) fn sentence(value: i32) -> &'static CStr {
-        let known = usize::try_from(value.unsigned_abs()).ok().filter(|_| value <= 0);
-        known
-            .and_then(|index| SENTENCES.get(index))
-            .map_or(c"no status of this library", |&(_, text)| text)
+        let known = value <= 0 && value.unsigned_abs() < STATUSES as u32;
+        text::nth(&SENTENCES, if known { value.unsigned_abs() as usize } else { STATUSES })
     }
 }
 
@@ -178,17 +182,25 @@ impl From<UnknownSensor> for ss_status {
 
 #[cfg(test)]
 mod tests {
-    use super::{SENTENCES, ss_status};
+    use super::{STATUSES, ss_status};
 
     #[test]
-    fn each_status_has_the_sentence_in_its_place() {
-        for (index, &(status, text)) in SENTENCES.iter().enumerate() {
-            assert_eq!(status as i32, -(i32::try_from(index).unwrap()));
-            assert_eq!(ss_status::sentence(status as i32), text);
+    fn each_status_has_a_sentence_of_its_own() {
+        let first = ss_status::SS_OK as i32;
+        let last = ss_status::SS_EPANIC as i32;
+        assert_eq!((first, last), (0, 1 - STATUSES as i32));
+        let sentences: Vec<_> = (last..=first).map(ss_status::sentence).collect();
+        for (index, sentence) in sentences.iter().enumerate() {
+            assert!(!sentence.is_empty() && !sentences[..index].contains(sentence), "{sentence:?}");
         }
-        let unknown = c"no status of this library";
-        for value in [1, -28, i32::MAX, i32::MIN] {
-            assert_eq!(ss_status::sentence(value), unknown);
+        assert_eq!(ss_status::sentence(0), c"done");
+        assert_eq!(
+            ss_status::sentence(ss_status::SS_ESTALE as i32),
+            c"the batch is not pending any more"
+        );
+        assert_eq!(ss_status::sentence(last), c"the library panicked: a fault of its own");
+        for value in [1, last - 1, i32::MAX, i32::MIN] {
+            assert_eq!(ss_status::sentence(value), c"no status of this library");
         }
     }
 }

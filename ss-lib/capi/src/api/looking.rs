@@ -6,9 +6,10 @@ use crate::{
     engine::Engine,
     handle::with_store,
     status::ss_status,
+    text,
     types::{ss_levels, ss_loss, ss_record, ss_sensor_stats, ss_store, ss_store_stats},
 };
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{c_char, c_int};
 use ss_lib::{Loss, Record, Sensor};
 
 /// Copies what `ss_consume` would hand out next, at most `records_capacity` records, without any effect.
@@ -265,32 +266,18 @@ pub unsafe extern "C" fn ss_health(store: *mut ss_store, causes: *mut u32) -> c_
 /// The word of one bit of `ss_health`, such as "disk-full". Static, never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ss_health_name(cause: u32) -> *const c_char {
-    let name: &CStr = match cause {
-        1 => c"disk-full",
-        2 => c"io-error",
-        4 => c"sync-failed",
-        8 => c"volatile",
-        16 => c"damaged",
-        32 => c"quota-reached",
-        64 => c"disk-max-reached",
-        128 => c"reserve-in-use",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    static NAMES: [u8; 102] =
+        *b"disk-full\0io-error\0sync-failed\0volatile\0damaged\0quota-reached\0\
+        disk-max-reached\0reserve-in-use\0unknown\0";
+    let place = if cause.is_power_of_two() { cause.trailing_zeros() as usize } else { usize::MAX };
+    text::nth(&NAMES, place).as_ptr()
 }
 
 /// The word of one of `ss_drop_cause`, such as "recycled". Static, never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ss_drop_cause_name(cause: u32) -> *const c_char {
-    let name: &CStr = match cause {
-        0 => c"recycled",
-        1 => c"corrupt",
-        2 => c"rejected",
-        3 => c"quota",
-        4 => c"disk-max",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    static NAMES: [u8; 49] = *b"recycled\0corrupt\0rejected\0quota\0disk-max\0unknown\0";
+    text::nth(&NAMES, cause as usize).as_ptr()
 }
 
 /// Walks the whole store and holds every counter and cursor against what is there. Stops all other use while

@@ -69,14 +69,13 @@ pub(crate) fn tag(store: *mut ss_store) -> u32 {
 
 /// Runs an expression with the store's engine.
 macro_rules! with_store {
-    ($store:expr, |$engine:ident| $body:expr) => {
+    ($store:expr, |$engine:ident| $body:expr) => {{
+        let operation = |body: &mut $crate::placed::Body| {
+            let $engine = &mut body.store;
+            $body
+        };
         // SAFETY: what the caller owes for a handle.
-        unsafe {
-            $crate::handle::enter($store, |body| {
-                let $engine = &mut body.store;
-                $body
-            })
-        }
-    };
+        unsafe { $crate::handle::enter($store, operation) }
+    }};
 }
 pub(crate) use with_store;
