@@ -345,8 +345,8 @@ typedef struct ss_config {
     uint32_t losses_max;
     // The pool.
     uint64_t pool_bytes;
-    // Bytes of a RAM sector: a power of two from 32 to 4,096; 0: the largest that gives every sensor
-    // two, else one.
+    // Bytes of a RAM sector: a power of two from 32 to 4,096; on Linux also 0: the largest that gives
+    // every sensor two, else one.
     uint32_t sector_bytes;
     // The number of this opening, for stores without a disk: give each its own. (A store on disk counts
     // its openings itself.)
@@ -571,8 +571,9 @@ typedef struct ss_token {
 } ss_token;
 
 #if !defined(__linux__)
-// Told where the library panicked: the source file's name, `file_bytes` bytes, not terminated, and the
-// line. It should not return; if it does, an undefined instruction follows.
+// Told that the library panicked, and where if it was built with `panic-location`: the source file's name,
+// `file_bytes` bytes, not terminated, and the line; else 0 bytes and 0. It should not return; if it does,
+// an undefined instruction follows.
 typedef void (*ss_panic_fn)(const char *file, size_t file_bytes, uint32_t line);
 #endif
 
@@ -964,7 +965,7 @@ int ss_pending_batch(struct ss_store *store, uint32_t sensor, struct ss_token *t
 #if !defined(__linux__)
 // Sets what is called when the library panics, which is a fault of its own. NULL: nothing is called.
 //
-// Microcontrollers only. Any thread or interrupt.
+// Microcontrollers only. Any task or interrupt.
 void ss_set_panic_hook(ss_panic_fn hook);
 #endif
 
