@@ -278,6 +278,7 @@ impl<D: Disk> Log<D> {
                 return Err(OpenError::NoCheckpoint);
             }
         }
+        base = self.in_front_in_doubt(base)?;
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
             let is_open = is_open && index + 1 == self.segments.len();
@@ -293,6 +294,19 @@ impl<D: Disk> Log<D> {
             }
         }
         Ok(())
+    }
+
+    /// The first of the segments right in front of `base` that were never sealed: a sync failed in them,
+    /// and numbers may stand there that the checkpoints behind them do not tell of.
+    fn in_front_in_doubt(&mut self, mut base: usize) -> Result<usize, OpenError> {
+        while let Some(index) = base.checked_sub(1) {
+            let Some(segment) = self.segments.get(index) else { break };
+            if self.is_complete(&segment)? || !self.has_checkpoint(&segment)? {
+                break;
+            }
+            base = index;
+        }
+        Ok(base)
     }
 
     /// Goes on behind what was found: cuts what is torn, and makes the rest durable.

@@ -49,6 +49,17 @@ pub(crate) struct SensorChunk {
     pub(crate) counts: LifeCounts,
 }
 
+impl SensorChunk {
+    /// Takes in that records up to `end_seq` were seen before this chunk. Numbers go back only behind a
+    /// sync that failed: what RAM still held was to be written again, and the log was told of what came
+    /// before it. The numbers stand in the segment in doubt, so they are held, and no other record may
+    /// get them.
+    pub(crate) fn keep_numbers(&mut self, end_seq: u64) {
+        self.held += end_seq.saturating_sub(self.end_seq);
+        self.end_seq = self.end_seq.max(end_seq);
+    }
+}
+
 impl PageBuilder<'_> {
     pub(crate) fn push_sensor(&mut self, sensor: &SensorChunk) -> bool {
         let has_hole = sensor.hole.0 < sensor.hole.1;

@@ -94,11 +94,12 @@ impl Roll {
         self.sensors.push(sensor);
     }
 
-    fn apply_sensor(&mut self, chunk: SensorChunk) {
+    fn apply_sensor(&mut self, mut chunk: SensorChunk) {
         let position = Position { segment: chunk.first_segment, page: 0 };
         match self.find(chunk.key) {
             Ok(at) => {
                 let known = &mut self.by_key[at];
+                chunk.keep_numbers(known.end_seq);
                 let sensor = &mut self.sensors[known.index as usize];
                 // The position that is known may be the nearer one.
                 let position = if chunk.held > 0 && known.held > 0 {

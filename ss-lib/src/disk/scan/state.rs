@@ -55,7 +55,7 @@ pub(super) fn read<D: Disk>(
     scan.state_segment = first.map(|index| scan.segments[index].segment);
     let first = first.unwrap_or(0);
     let mut state = State::default();
-    for index in first..scan.segments.len() {
+    for index in in_front_in_doubt(reader, scan, identity, first)?..scan.segments.len() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
             continue;
@@ -70,6 +70,27 @@ pub(super) fn read<D: Disk>(
     }
     scan.sensors_beyond_limit = state.sensors_beyond_limit;
     Ok((state, first))
+}
+
+/// The first of the log's segments right in front of `first` that were never sealed: a sync failed in
+/// them, and numbers may stand there that the checkpoints behind them do not tell of.
+fn in_front_in_doubt<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &Scan,
+    identity: &Identity,
+    mut first: usize,
+) -> Result<usize, DiskError> {
+    for index in (0..first).rev() {
+        let segment = &scan.segments[index];
+        if segment.role != Role::Log {
+            continue;
+        }
+        if segment.has_footer || checkpoint_pages(reader, scan, identity, index)?.is_none() {
+            break;
+        }
+        first = index;
+    }
+    Ok(first)
 }
 
 /// Pages of the segment's checkpoint, if every one of them can be read and no sensor is missing.
@@ -113,7 +134,9 @@ impl State {
         match chunk {
             Chunk::Sensor(sensor) => {
                 if let Some(state) = self.place(sensor.key, || *sensor) {
+                    let end_seq = state.chunk.end_seq;
                     (state.chunk, state.is_defined) = (*sensor, true);
+                    state.chunk.keep_numbers(end_seq);
                 }
             }
             Chunk::Records(records) => self.records(records),
