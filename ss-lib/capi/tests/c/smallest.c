@@ -8,7 +8,7 @@ int main(void)
 {
     ss_config config;
     ss_store *store;
-    const ss_sensor_config boiler = {.id = 7, .period_ms = 1000, .kind = SS_KIND_TIME_SERIES};
+    static const ss_sensor_config boiler = {.id = 7, .period_ms = 1000, .kind = SS_KIND_TIME_SERIES};
     uint32_t sensor;
     if (ss_config_init(&config, SS_PROFILE_STM32) != SS_OK ||
         ss_open_memory(&config, memory, sizeof memory, &store) != SS_OK ||
