@@ -49,6 +49,10 @@ pub extern "C" fn ss_set_panic_hook(hook: ss_panic_fn) {
 // Inlined into the one place that it is called from, so that the optimiser sees that nobody reads a panic's
 // message, nor its place unless it was asked for, and both go: together they are a sixth of the library.
 #[panic_handler]
+#[allow(
+    unused_attributes,
+    reason = "the lint does not know that whole-program optimisation heeds it"
+)]
 #[inline(always)]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let location = if cfg!(feature = "panic-location") { info.location() } else { None };

@@ -49,9 +49,9 @@ int main(void)
         ss_sensor_add(store, &sensor, &events) != SS_OK || ss_evt_add(store, events, 1, 1, NULL) != SS_OK) {
         leave("mcu_panic: no store\n", false);
     }
-    /* The head stays; everything behind it becomes ones. */
+    /* The links stand last: one of 4 B a sector. */
     volatile uint8_t *const bytes = (volatile uint8_t *)memory;
-    for (size_t n = SS_STORE_BASE_BYTES; n < sizeof memory; n++) {
+    for (size_t n = sizeof memory - (size_t)4 * (1024 / 256); n < sizeof memory; n++) {
         bytes[n] = 0xFF;
     }
     for (int n = 0; n < 100; n++) {
