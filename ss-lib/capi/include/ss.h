@@ -426,7 +426,7 @@ typedef struct ss_record {
     uint8_t clock;
     // One of `ss_kind`: what the sensor was when it added this record.
     uint8_t kind;
-    // Not to be used.
+    // 0.
     uint8_t reserved[6];
 } ss_record;
 
@@ -532,7 +532,7 @@ typedef struct ss_loss {
     uint32_t sensor;
     // One of `ss_drop_cause`.
     uint8_t cause;
-    // Not to be used.
+    // 0.
     uint8_t reserved[7];
 } ss_loss;
 

@@ -65,6 +65,17 @@ pub(crate) unsafe fn buffer<'a, Native, T: Mirrors<Native>>(
     Ok(unsafe { core::slice::from_raw_parts_mut(places.as_ptr().cast::<Native>(), used) })
 }
 
+/// Makes the first `written` places of a buffer whole that the engine has written.
+///
+/// # Safety
+/// As for [`buffer`], which gave the engine these places; nothing uses what it gave any more.
+pub(crate) unsafe fn settle<Native, T: Mirrors<Native>>(places: *mut T, written: usize) {
+    for index in 0..written {
+        // SAFETY: one of the places.
+        unsafe { T::settle(places.add(index)) };
+    }
+}
+
 fn check_length<T>(count: usize) -> Result<(), ss_status> {
     match count.checked_mul(size_of::<T>()) {
         Some(bytes) if isize::try_from(bytes).is_ok() => Ok(()),

@@ -188,7 +188,7 @@ mod tests {
     fn each_status_has_a_sentence_of_its_own() {
         let first = ss_status::SS_OK as i32;
         let last = ss_status::SS_EPANIC as i32;
-        assert_eq!((first, last), (0, 1 - STATUSES as i32));
+        assert_eq!((first, last.unsigned_abs() as usize), (0, STATUSES - 1));
         let sentences: Vec<_> = (last..=first).map(ss_status::sentence).collect();
         for (index, sentence) in sentences.iter().enumerate() {
             assert!(!sentence.is_empty() && !sentences[..index].contains(sentence), "{sentence:?}");

@@ -131,7 +131,7 @@ pub struct ss_record {
     pub clock: u8,
     /// One of `ss_kind`: what the sensor was when it added this record.
     pub kind: u8,
-    /// Not to be used.
+    /// 0.
     pub reserved: [u8; 6],
 }
 
@@ -168,7 +168,7 @@ pub struct ss_loss {
     pub sensor: u32,
     /// One of `ss_drop_cause`.
     pub cause: u8,
-    /// Not to be used.
+    /// 0.
     pub reserved: [u8; 7],
 }
 
@@ -349,15 +349,37 @@ const _: () = assert!(size_of::<ss_recovery>() == 48);
 /// # Safety
 /// Both have one size and alignment, `Native` has no invalid bytes that the engine would not overwrite
 /// (zeros are valid), and every valid `Native` is a valid `Self`.
-pub(crate) unsafe trait Mirrors<Native> {}
+pub(crate) unsafe trait Mirrors<Native> {
+    /// Writes what `Native` has no field for, which the engine leaves undefined. `place` has been written by
+    /// the engine.
+    ///
+    /// # Safety
+    /// `place` may be written to.
+    unsafe fn settle(place: *mut Self);
+}
 
 // SAFETY: `same_layout` holds them against each other; the enums' first variants are 0; every field of
 // the C types is an integer.
-unsafe impl Mirrors<Record> for ss_record {}
+unsafe impl Mirrors<Record> for ss_record {
+    unsafe fn settle(place: *mut Self) {
+        // SAFETY: the caller's promise. A field of a place, without a reference to the rest of it.
+        unsafe { (&raw mut (*place).reserved).write([0; 6]) };
+    }
+}
 // SAFETY: as above.
-unsafe impl Mirrors<Loss> for ss_loss {}
+unsafe impl Mirrors<Loss> for ss_loss {
+    unsafe fn settle(place: *mut Self) {
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).reserved).write([0; 7]) };
+    }
+}
 // SAFETY: as above; a token is integers on both sides, and a unit test holds the fields' places.
-unsafe impl Mirrors<BatchToken> for ss_token {}
+unsafe impl Mirrors<BatchToken> for ss_token {
+    unsafe fn settle(place: *mut Self) {
+        // SAFETY: as above.
+        unsafe { (&raw mut (*place).store).write(0) };
+    }
+}
 
 // ---- conversions ----------------------------------------------------------------------------------
 

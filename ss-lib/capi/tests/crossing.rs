@@ -15,7 +15,7 @@ const BOILER: SensorKey = SensorKey { source: 2, id: 0x1F4 };
 const DOOR: SensorKey = SensorKey { source: 1, id: u32::MAX };
 
 fn open_c(directory: &Path) -> *mut ss_store {
-    let directory = CString::new(directory.as_os_str().as_bytes()).unwrap();
+    let directory = CString::new(directory.as_os_str().as_bytes()).expect("no NUL in it");
     let mut config = MaybeUninit::<ss_config>::uninit();
     let mut store = null_mut();
     // SAFETY: places of this function's; the configuration is initialised by the first call.
@@ -66,7 +66,7 @@ fn what_c_wrote_rust_reads() {
     let mut store = Gateway::open_dir(directory.path(), &GatewayConfig::new(SENSORS)).unwrap();
     assert!(store.recovery().was_clean);
     assert_eq!((store.recovery().records, store.clock_offset_ms(1)), (2_000, Some(-5)));
-    let mut batch = [Record::default(); RECORDS as usize];
+    let mut batch = vec![Record::default(); RECORDS as usize];
     for (key, clock, kind) in
         [(BOILER, ClockKind::Utc, Kind::TimeSeries), (DOOR, ClockKind::Caller, Kind::Event)]
     {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
 }
 
 /// Words that `is_one` takes, of a text.

@@ -2,7 +2,7 @@
 
 use super::out;
 use crate::{
-    boundary::{buffer, entry},
+    boundary::{buffer, entry, settle},
     engine::Engine,
     handle::with_store,
     status::ss_status,
@@ -36,6 +36,8 @@ pub unsafe extern "C" fn ss_peek(
             let out = unsafe { buffer(out, records_capacity, unsent) }?;
             Ok(Engine::peek_batch(engine, sensor, out)?)
         })?;
+        // SAFETY: the engine wrote so many of the caller's records.
+        unsafe { settle::<Record, _>(out, copied) };
         records.set(copied);
         Ok(())
     })
@@ -234,8 +236,11 @@ pub unsafe extern "C" fn ss_losses(
         let losses = out!(losses);
         losses.set(0);
         // SAFETY: the caller owes `losses_capacity` structs.
-        let out: &mut [Loss] = unsafe { buffer(out, losses_capacity, losses_capacity) }?;
-        losses.set(with_store!(store, |engine| Ok(Engine::losses(engine, out)))?);
+        let natives: &mut [Loss] = unsafe { buffer(out, losses_capacity, losses_capacity) }?;
+        let copied = with_store!(store, |engine| Ok(Engine::losses(engine, natives)))?;
+        // SAFETY: the engine wrote so many of the caller's structs.
+        unsafe { settle::<Loss, _>(out, copied) };
+        losses.set(copied);
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{input, out};
 use crate::{
-    boundary::{Out, buffer, entry},
+    boundary::{Out, buffer, entry, settle},
     engine::{Drained, Engine},
     handle::{self, with_store},
     status::ss_status,
@@ -81,6 +81,8 @@ unsafe fn consume(
     if let Some(handed) = handed {
         token.set(ss_token::new(handed, handle::tag(store)));
         records.set(handed.count() as usize);
+        // SAFETY: the engine wrote so many of the caller's records.
+        unsafe { settle::<Record, _>(out, handed.count() as usize) };
     }
     Ok(())
 }
@@ -112,15 +114,17 @@ pub unsafe extern "C" fn ss_drain(
             return Err(ss_status::SS_EINVAL);
         }
         // SAFETY: the caller owes `records_capacity` records.
-        let out: &mut [Record] = unsafe { buffer(out, records_capacity, records_capacity) }?;
+        let natives: &mut [Record] = unsafe { buffer(out, records_capacity, records_capacity) }?;
         // SAFETY: the caller owes `tokens_capacity` tokens.
-        let natives: &mut [BatchToken] =
+        let native_tokens: &mut [BatchToken] =
             unsafe { buffer(tokens, tokens_capacity, tokens_capacity) }?;
-        let drained = drain(store, batch_records_max, out, natives)?;
+        let drained = drain(store, batch_records_max, natives, native_tokens)?;
+        // SAFETY: the engine wrote so many of the caller's records.
+        unsafe { settle::<Record, _>(out, drained.records) };
         for index in 0..drained.batches {
             // SAFETY: one of the tokens that were just written there. The engine's slice is not used any
             // more.
-            unsafe { (*tokens.add(index)).store = handle::tag(store) };
+            unsafe { (&raw mut (*tokens.add(index)).store).write(handle::tag(store)) };
         }
         batches.set(drained.batches);
         records.set(drained.records);
