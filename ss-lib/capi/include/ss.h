@@ -39,7 +39,7 @@
  * The arguments are those of ss_config, `sector_bytes` not 0. ss_store_size says the same at run time. */
 #define SS_STORE_BYTES(sensors_max, pool_bytes, sector_bytes, losses_max)                              \
     ((SS_STORE_BASE_BYTES + SS_STORE_LOSS_BYTES * (size_t)(losses_max) +                               \
-      SS_STORE_SENSOR_BYTES * (size_t)(sensors_max) + 4 * (((size_t)(sensors_max) + 15) / 16) +        \
+      SS_STORE_SENSOR_BYTES * (size_t)(sensors_max) + 2 * (((size_t)(sensors_max) + 7) / 8) +          \
       ((size_t)(sector_bytes) + SS_STORE_SECTOR_LINK_BYTES) * ((size_t)(pool_bytes) / (sector_bytes)) + \
       7) / 8 * 8)
 
@@ -61,7 +61,7 @@ void ss_critical_leave(uint32_t state);
 // What a store takes beside its sensors, sectors and ledger entries, in bytes.
 #define SS_STORE_BASE_BYTES 320
 
-// What each sensor takes of it, in bytes, and 4 more for each 16 of them.
+// What each sensor takes of it, in bytes, and 2 more for each 8 of them.
 #define SS_STORE_SENSOR_BYTES 64
 
 // What each RAM sector takes of it beside its own bytes.
@@ -256,7 +256,7 @@ enum ss_profile
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     // Memory that the caller lends: `ss_open_memory`. 100 sensors, 100 sectors of 256 B, 8 ledger
-    // entries, recycle-oldest: 32 KiB.
+    // entries, recycle-oldest: 33,008 B.
     SS_PROFILE_STM32 = 0,
     // RAM of a gateway: `ss_open_ram`. 2,048 sensors, a pool of 64 KiB, recycle-oldest.
     SS_PROFILE_LINUX_RAM = 1,

@@ -1,6 +1,12 @@
 //! What a microcontroller's program can give to the library: two functions around each operation, at link
 //! time, and a hook for what must never happen.
 
+#![allow(
+    unused_attributes,
+    clippy::inline_always,
+    reason = "rustc's lint does not know that whole-program optimisation heeds it; what it saves is measured"
+)]
+
 use core::{
     panic::PanicInfo,
     sync::atomic::{AtomicPtr, Ordering::Relaxed},

@@ -8,7 +8,7 @@ use ss_lib::ram::{Config, FullPolicy, Geometry, STM32_SECTOR_BYTES, STM32_SECTOR
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ss_profile {
     /// Memory that the caller lends: `ss_open_memory`. 100 sensors, 100 sectors of 256 B, 8 ledger
-    /// entries, recycle-oldest: 32 KiB.
+    /// entries, recycle-oldest: 33,008 B.
     SS_PROFILE_STM32 = 0,
     /// RAM of a gateway: `ss_open_ram`. 2,048 sensors, a pool of 64 KiB, recycle-oldest.
     SS_PROFILE_LINUX_RAM = 1,

@@ -8,7 +8,7 @@ use core::{
 };
 use ss_lib::{
     Loss,
-    ram::{LENT_GROUP_SENSORS, Lent, LentMemory, SensorPlace, Store},
+    ram::{LENT_GROUP_SENSORS, LENT_SECTORS_MAX, Lent, LentMemory, SensorPlace, Store},
 };
 
 /// How the memory that a store is given must be aligned, in bytes.
@@ -16,7 +16,7 @@ pub const SS_STORE_ALIGN_BYTES: usize = 8;
 
 /// What a store takes beside its sensors, sectors and ledger entries, in bytes.
 pub const SS_STORE_BASE_BYTES: usize = 320;
-/// What each sensor takes of it, in bytes, and 4 more for each 16 of them.
+/// What each sensor takes of it, in bytes, and 2 more for each 8 of them.
 pub const SS_STORE_SENSOR_BYTES: usize = 64;
 /// What each RAM sector takes of it beside its own bytes.
 pub const SS_STORE_SECTOR_LINK_BYTES: usize = 4;
@@ -28,7 +28,7 @@ const _: () = {
     assert!(align_of::<Placed>() <= SS_STORE_ALIGN_BYTES && align_of::<Loss>() <= 8);
     assert!(size_of::<SensorPlace>() + 4 == SS_STORE_SENSOR_BYTES);
     assert!(align_of::<SensorPlace>() <= 4 && size_of::<Loss>() == SS_STORE_LOSS_BYTES);
-    assert!(LENT_GROUP_SENSORS == 16 && SS_STORE_BASE_BYTES.is_multiple_of(SS_STORE_ALIGN_BYTES));
+    assert!(LENT_GROUP_SENSORS == 8 && SS_STORE_BASE_BYTES.is_multiple_of(SS_STORE_ALIGN_BYTES));
 };
 
 /// What stands at the head of an open store's memory, and of no other.
@@ -51,15 +51,16 @@ pub(crate) struct Body {
     pub(crate) turn: u32,
 }
 
-/// How the memory is cut: the head, the ledger's entries, the sensors' places, their counts, the pool,
-/// its links. Offsets in bytes.
+/// How the memory is cut: the head, the ledger's entries, the sensors' places, the pool, its links, and
+/// counts of 2 B. Offsets in bytes.
 struct Cut {
     losses_at: usize,
     places_at: usize,
-    droppable_at: usize,
-    groups_at: usize,
     words_at: usize,
     links_at: usize,
+    droppable_at: usize,
+    newest_at: usize,
+    groups_at: usize,
     bytes: usize,
     sensors: usize,
     groups: usize,
@@ -76,6 +77,10 @@ impl Cut {
         let sectors = geometry.sectors() as usize;
         let words = sectors.checked_mul(geometry.sector_bytes() as usize / 4);
         let groups = sensors.div_ceil(LENT_GROUP_SENSORS);
+        // 16 bits count sectors and name entries.
+        if geometry.sectors() > LENT_SECTORS_MAX || losses > 1 << 16 {
+            return Err(ss_status::SS_ECONFIG);
+        }
         let cut = (|| {
             let words = words?;
             let after = |at: usize, count: usize, each: usize| {
@@ -83,20 +88,22 @@ impl Cut {
             };
             let losses_at = SS_STORE_BASE_BYTES;
             let places_at = after(losses_at, losses, size_of::<Loss>())?;
-            let droppable_at = after(places_at, sensors, size_of::<SensorPlace>())?;
-            let groups_at = after(droppable_at, sensors, 4)?;
-            let words_at = after(groups_at, groups, 4)?;
+            let words_at = after(places_at, sensors, size_of::<SensorPlace>())?;
             let links_at = after(words_at, words, 4)?;
-            let end = after(links_at, sectors, 4)?;
+            let droppable_at = after(links_at, sectors, 4)?;
+            let newest_at = after(droppable_at, sensors, 2)?;
+            let groups_at = after(newest_at, sensors, 2)?;
+            let end = after(groups_at, groups, 2)?;
             let bytes = end.checked_next_multiple_of(SS_STORE_ALIGN_BYTES)?;
             isize::try_from(bytes).ok()?;
             Some(Self {
                 losses_at,
                 places_at,
-                droppable_at,
-                groups_at,
                 words_at,
                 links_at,
+                droppable_at,
+                newest_at,
+                groups_at,
                 bytes,
                 sensors,
                 groups,
@@ -133,9 +140,10 @@ pub(crate) unsafe fn open(
         return Err(ss_status::SS_EMEMORY);
     }
     // SAFETY: every part lies in the memory, which is the store's, behind the parts before it, and is
-    // aligned: the head's size is a multiple of 8, as is a ledger entry's, everything else is aligned to 4
-    // and made of multiples of 4. Every bit is written before it is read: zeros are the value of words,
-    // links, counts and entries (as `Loss::NONE`), and places are written one by one.
+    // aligned: the head's size is a multiple of 8, as is a ledger entry's; places, words and links are
+    // aligned to 4 and made of multiples of 4; what is behind them is aligned to 2. Every bit is written
+    // before it is read: zeros are the value of words, links, counts and entries (as `Loss::NONE`), and
+    // places are written one by one.
     let memory = unsafe {
         core::ptr::write_bytes(memory, 0, cut.bytes);
         let places = memory.add(cut.places_at).cast::<SensorPlace>();
@@ -147,6 +155,7 @@ pub(crate) unsafe fn open(
             links: core::slice::from_raw_parts(memory.add(cut.links_at).cast(), cut.sectors),
             places: core::slice::from_raw_parts_mut(places, cut.sensors),
             droppable: part(memory, cut.droppable_at, cut.sensors),
+            newest_losses: part(memory, cut.newest_at, cut.sensors),
             group_max: part(memory, cut.groups_at, cut.groups),
             losses: core::slice::from_raw_parts_mut(memory.add(cut.losses_at).cast(), cut.losses),
         }
@@ -163,8 +172,8 @@ pub(crate) unsafe fn open(
 }
 
 /// # Safety
-/// `count` words lie there, written, and are nobody else's.
-unsafe fn part(memory: *mut u8, at: usize, count: usize) -> &'static mut [u32] {
+/// `count` halves of words lie there, written, and are nobody else's.
+unsafe fn part(memory: *mut u8, at: usize, count: usize) -> &'static mut [u16] {
     // SAFETY: the caller's promise, in the caller's words.
     unsafe { core::slice::from_raw_parts_mut(memory.add(at).cast(), count) }
 }

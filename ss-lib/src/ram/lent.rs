@@ -6,10 +6,9 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::GROUP_SENSORS,
-    inline::InlineEnv,
-    ledger::LedgerState,
-    pool::PoolState,
+    holders::Holders,
+    ledger::{Ledger, LedgerState},
+    pool::{Pool, PoolState},
     slots::Slots,
     store::{Config, Store},
 };
@@ -41,10 +40,12 @@ pub struct LentMemory<'m> {
     /// A place for each sensor, vacant.
     pub places: &'m mut [SensorPlace],
     /// A count for each sensor.
-    pub droppable: &'m mut [u32],
-    /// A count for each 16 sensors, the last ones included.
-    pub group_max: &'m mut [u32],
-    /// Entries of the loss ledger, any number.
+    pub droppable: &'m mut [u16],
+    /// A count for each 8 sensors, the last ones included.
+    pub group_max: &'m mut [u16],
+    /// A number for each sensor.
+    pub newest_losses: &'m mut [u16],
+    /// Entries of the loss ledger, at most 65,536.
     pub losses: &'m mut [Loss],
 }
 
@@ -73,7 +74,10 @@ pub struct Lent<'m> {
 }
 
 /// For how many sensors the pool keeps one maximum: `group_max` has an entry for each so many.
-pub const LENT_GROUP_SENSORS: usize = GROUP_SENSORS;
+pub const LENT_GROUP_SENSORS: usize = 8;
+
+/// The most sectors of a pool in lent memory: 16 bits count them.
+pub const LENT_SECTORS_MAX: u32 = u16::MAX as u32;
 
 impl<'m> Store<Lent<'m>> {
     /// An empty store over `memory`, whose pool is cut as `geometry` says.
@@ -88,8 +92,11 @@ impl<'m> Store<Lent<'m>> {
         let fits = memory.links.len() == sectors
             && memory.words.len() == sectors * sector_words
             && sensors <= sectors
+            && sectors <= LENT_SECTORS_MAX as usize
             && memory.droppable.len() == sensors
-            && memory.group_max.len() == sensors.div_ceil(GROUP_SENSORS);
+            && memory.newest_losses.len() == sensors
+            && memory.losses.len() <= usize::from(u16::MAX) + 1
+            && memory.group_max.len() == sensors.div_ceil(LENT_GROUP_SENSORS);
         if !fits {
             return Err(LentError);
         }
@@ -111,6 +118,49 @@ impl<'m> Store<Lent<'m>> {
     }
 }
 
+/// The parts of a [`Lent`] beside its chains.
+pub struct LentEnv<'m> {
+    slots: Slots<'m>,
+    is_closing: bool,
+    pool: &'m mut PoolState,
+    droppable: &'m mut [u16],
+    group_max: &'m mut [u16],
+    newest_losses: &'m mut [u16],
+    ring: &'m mut [Loss],
+    ledger: &'m mut LedgerState,
+}
+
+impl<'m> Env<'m> for LentEnv<'m> {
+    type Count = u16;
+    type LedgerPlace = u16;
+
+    #[inline]
+    fn slots(&self) -> Slots<'m> {
+        self.slots
+    }
+
+    #[inline]
+    fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    #[inline]
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
+        let holders = Holders {
+            droppable: self.droppable,
+            group_max: self.group_max,
+            group_sensors: LENT_GROUP_SENSORS,
+        };
+        f(Pool { state: self.pool, holders, slots: self.slots })
+    }
+
+    #[inline]
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u16>) -> R) -> R {
+        let (ring, newest) = (&mut *self.ring, &mut *self.newest_losses);
+        f(Ledger { ring, newest, unsaved: &mut [], state: self.ledger })
+    }
+}
+
 impl Lent<'_> {
     fn slots(&self) -> Slots<'_> {
         Slots::new(self.memory.words, self.memory.links, self.sector_words)
@@ -118,14 +168,15 @@ impl Lent<'_> {
 
     /// The chains beside everything that they work with.
     #[inline]
-    fn split(&mut self) -> (&mut [SensorPlace], InlineEnv<'_>) {
+    fn split(&mut self) -> (&mut [SensorPlace], LentEnv<'_>) {
         let memory = &mut self.memory;
-        let env = InlineEnv {
+        let env = LentEnv {
             slots: Slots::new(memory.words, memory.links, self.sector_words),
             is_closing: self.is_closing,
             pool: &mut self.pool,
             droppable: memory.droppable,
             group_max: memory.group_max,
+            newest_losses: memory.newest_losses,
             ring: memory.losses,
             ledger: &mut self.ledger,
         };
@@ -133,7 +184,7 @@ impl Lent<'_> {
         (&mut memory.places[..registered], env)
     }
 
-    fn env(&mut self) -> InlineEnv<'_> {
+    fn env(&mut self) -> LentEnv<'_> {
         self.split().1
     }
 
@@ -150,7 +201,7 @@ impl fmt::Debug for Lent<'_> {
 
 impl Memory for Lent<'_> {
     type Env<'a>
-        = InlineEnv<'a>
+        = LentEnv<'a>
     where
         Self: 'a;
 
@@ -195,7 +246,7 @@ impl Memory for Lent<'_> {
     fn with_chain<R>(
         &mut self,
         sensor: Sensor,
-        f: impl FnOnce(&mut Chain, &mut InlineEnv<'_>) -> R,
+        f: impl FnOnce(&mut Chain, &mut LentEnv<'_>) -> R,
     ) -> Option<R> {
         let (places, mut env) = self.split();
         places.get_mut(sensor.index()).map(|place| f(&mut place.0, &mut env))
@@ -205,7 +256,7 @@ impl Memory for Lent<'_> {
         self.registered().get(sensor.index()).map(|place| f(&place.0, self.slots()))
     }
 
-    fn with_env<R>(&mut self, f: impl FnOnce(&mut InlineEnv<'_>) -> R) -> R {
+    fn with_env<R>(&mut self, f: impl FnOnce(&mut LentEnv<'_>) -> R) -> R {
         f(&mut self.env())
     }
 
@@ -232,7 +283,7 @@ impl Memory for Lent<'_> {
     fn check(&mut self) -> Result<(), Fault> {
         let slots = self.slots();
         let chains = self.registered().iter().map(|place| &place.0);
-        check::walk(chains, &self.pool, self.memory.droppable, slots, self.config.epoch)
+        check::walk(chains, &self.pool, &*self.memory.droppable, slots, self.config.epoch)
     }
 }
 
@@ -253,8 +304,9 @@ mod tests {
         words: [AtomicU32; SECTORS * WORDS],
         links: [AtomicU32; SECTORS],
         places: [SensorPlace; SENSORS],
-        counts: [u32; SENSORS],
-        groups: [u32; SENSORS.div_ceil(LENT_GROUP_SENSORS)],
+        counts: [u16; SENSORS],
+        newest: [u16; SENSORS],
+        groups: [u16; SENSORS.div_ceil(LENT_GROUP_SENSORS)],
         losses: [Loss; 8],
     }
 
@@ -266,6 +318,7 @@ mod tests {
                 links: [const { AtomicU32::new(u32::MAX) }; _],
                 places: [const { SensorPlace::VACANT }; _],
                 counts: [7; _],
+                newest: [7; _],
                 groups: [7; _],
                 losses: [Loss { count: 9, ..Loss::NONE }; _],
             }
@@ -277,6 +330,7 @@ mod tests {
                 links: &self.links,
                 places: &mut self.places,
                 droppable: &mut self.counts,
+                newest_losses: &mut self.newest,
                 group_max: &mut self.groups,
                 losses: &mut self.losses,
             }
@@ -291,7 +345,7 @@ mod tests {
     fn a_store_over_lent_memory_does_what_an_inline_one_does() {
         let mut parts = Parts::new();
         let mut lent = Store::open_lent(Config::default(), geometry(), parts.lend()).unwrap();
-        let mut inline = Store::<crate::ram::Inline<SENSORS, 2, SECTORS, WORDS, 8>>::vacant();
+        let mut inline = Store::<crate::ram::Inline<SENSORS, 3, SECTORS, WORDS, 8>>::vacant();
         inline.reopen(Config::default());
         let mut tokens = 0;
         for n in 0..SENSORS as u32 {
@@ -352,6 +406,12 @@ mod tests {
         );
         assert_eq!(
             refused(|memory| memory.droppable = &mut core::mem::take(&mut memory.droppable)[1..]),
+            Err(LentError)
+        );
+        assert_eq!(
+            refused(|memory| {
+                memory.newest_losses = &mut core::mem::take(&mut memory.newest_losses)[1..];
+            }),
             Err(LentError)
         );
         assert_eq!(

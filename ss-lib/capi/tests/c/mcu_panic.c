@@ -49,9 +49,10 @@ int main(void)
         ss_sensor_add(store, &sensor, &events) != SS_OK || ss_evt_add(store, events, 1, 1, NULL) != SS_OK) {
         leave("mcu_panic: no store\n", false);
     }
-    /* The links stand last: one of 4 B a sector. */
+    /* The links, of 4 B a sector, stand behind the head, an entry of the ledger, a sensor's place, the pool. */
     volatile uint8_t *const bytes = (volatile uint8_t *)memory;
-    for (size_t n = sizeof memory - (size_t)4 * (1024 / 256); n < sizeof memory; n++) {
+    const size_t links_at = SS_STORE_BASE_BYTES + SS_STORE_LOSS_BYTES + SS_STORE_SENSOR_BYTES - 4 + 1024;
+    for (size_t n = links_at; n < links_at + (size_t)4 * (1024 / 256); n++) {
         bytes[n] = 0xFF;
     }
     for (int n = 0; n < 100; n++) {
