@@ -666,8 +666,8 @@ int ss_store_size(const struct ss_config *config,
 // profile is `SS_PROFILE_STM32`.
 //
 // SS_EMEMORY: too small, see `ss_store_size`, or not aligned. SS_ECONFIG: no store can have the
-// configuration. SS_ELOCKED (Linux): another store has part of the memory. On a microcontroller a store
-// that is open there is emptied.
+// configuration. SS_ELOCKED (Linux): another store has part of the memory. SS_EBUSY (Linux): called from a
+// progress function. On a microcontroller a store that is open there is emptied.
 int ss_open_memory(const struct ss_config *config,
                    void *memory,
                    size_t memory_bytes,

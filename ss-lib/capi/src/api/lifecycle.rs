@@ -18,8 +18,8 @@ pub use linux::*;
 /// profile is `SS_PROFILE_STM32`.
 ///
 /// SS_EMEMORY: too small, see `ss_store_size`, or not aligned. SS_ECONFIG: no store can have the
-/// configuration. SS_ELOCKED (Linux): another store has part of the memory. On a microcontroller a store
-/// that is open there is emptied.
+/// configuration. SS_ELOCKED (Linux): another store has part of the memory. SS_EBUSY (Linux): called from a
+/// progress function. On a microcontroller a store that is open there is emptied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ss_open_memory(
     config: *const ss_config,

@@ -178,6 +178,10 @@ pub(crate) unsafe fn open_memory(
 ) -> Result<*mut ss_store, ss_status> {
     /// Openings in lent memory come one after the other: no two may find the same memory free.
     static ONE_BY_ONE: Mutex<()> = Mutex::new(());
+    // From within a call the others' memory cannot be looked at.
+    if Caller::mine().is_inside() {
+        return Err(ss_status::SS_EBUSY);
+    }
     let _one = enter_mutex(&ONE_BY_ONE);
     for place in &PLACE {
         let handle = place.handle.load(SeqCst);

@@ -631,6 +631,11 @@ static void progress(void *user, uint64_t records, uint64_t left)
     /* From in here the store is not to be used. */
     STATUS(ss_tick(to->store, 1), SS_EBUSY);
     STATUS(ss_close(to->store), SS_EBUSY);
+    static uint64_t memory[SS_STORE_BYTES(100, 25600, 256, 8) / 8];
+    ss_config config;
+    ss_store *other = NULL;
+    OK(ss_config_init(&config, SS_PROFILE_STM32));
+    STATUS(ss_open_memory(&config, memory, sizeof memory, &other), SS_EBUSY);
 }
 
 static void test_shutdown(kind_of_store *kind)
