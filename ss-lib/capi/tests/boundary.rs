@@ -268,3 +268,74 @@ fn tokens_of_one_store_mean_nothing_to_another() {
         assert_eq!(ss_close(second), OK);
     }
 }
+
+/// Numbers at every edge, in every field: what no store can have is refused, and nothing overflows.
+#[test]
+fn no_configuration_is_more_than_an_error() {
+    let profiles = [
+        ss_profile::SS_PROFILE_STM32,
+        ss_profile::SS_PROFILE_LINUX_RAM,
+        ss_profile::SS_PROFILE_LINUX,
+    ];
+    let edges = [
+        0,
+        1,
+        2,
+        31,
+        32,
+        33,
+        100,
+        255,
+        256,
+        4_095,
+        4_096,
+        65_535,
+        65_536,
+        1 << 20,
+        1 << 30,
+        1 << 32,
+        u64::MAX / 2,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    let mut state = 1_u32;
+    let mut edge = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        edges[(state >> 8) as usize % edges.len()]
+    };
+    let mut sizes = 0;
+    for round in 0..if cfg!(miri) { 60 } else { 60_000 } {
+        let mut config = config(profiles[round % 3]);
+        // Four fields a round: with all of them at an edge nearly nothing is a store.
+        for _ in 0..4 {
+            match edge() % 11 {
+                0 => config.sensors_max = edge() as u32,
+                1 => config.losses_max = edge() as u32,
+                2 => config.pool_bytes = edge(),
+                3 => config.sector_bytes = edge() as u32,
+                4 => config.when_full = edge() as u32 % 4,
+                5 => config.spill_after_ms = edge(),
+                6 => config.quota_bytes = edge(),
+                7 => config.disk_max_bytes = edge(),
+                8 => config.segment_bytes = edge(),
+                9 => config.reserve_bytes = edge(),
+                _ => config.sync_interval_ms = edge() as u32,
+            }
+        }
+        let mut bytes = 0;
+        // SAFETY: two places of this function's.
+        let status = unsafe { ss_store_size(&raw const config, &raw mut bytes) };
+        let refused = [ss_status::SS_EINVAL, ss_status::SS_ECONFIG].map(is);
+        assert!(status == OK || refused.contains(&status), "{status}: {config:?}");
+        sizes += usize::from(status == OK);
+        if status != OK {
+            let mut memory = [0_u64; 64];
+            let mut store = null_mut();
+            let at = memory.as_mut_ptr().cast();
+            // SAFETY: memory of this function's, too small for any store.
+            let opened = unsafe { ss_open_memory(&raw const config, at, 512, &raw mut store) };
+            assert!(opened < 0 && opened != is(ss_status::SS_EPANIC), "{opened}: {config:?}");
+        }
+    }
+    assert!(sizes > 0, "no round was a store");
+}
