@@ -21,9 +21,11 @@ const MACHINE: &str = "netduinoplus2";
 const ICOUNT_SHIFT: u32 = 5;
 
 /// What one instruction takes, in ns of virtual time.
+#[cfg(feature = "hw")]
 pub(crate) const INSTRUCTION_NS: u64 = 1 << ICOUNT_SHIFT;
 
 /// The rate of this machine's system timer, whatever the program believes.
+#[cfg(feature = "hw")]
 pub(crate) const SYSTICK_HZ: u64 = 168_000_000;
 
 /// How long the process may take to open its sockets.
