@@ -161,7 +161,7 @@ fn nonsense_on_the_boards_port_does_it_no_harm() {
     let Some(bench) = Bench::new() else { return };
     let board = BoardProcess::start(&bench);
     let address = board.selector.strip_prefix("1d50:6018:").unwrap();
-    let long = [b"!Am00".as_slice(), &[b'0'; 200_000], b"#"].concat();
+    let long = [b"!Am00".as_slice(), &vec![b'0'; 200_000], b"#"].concat();
     let nonsense: [&[u8]; 14] = [
         b"#####",
         b"!#!!##",
