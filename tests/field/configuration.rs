@@ -113,7 +113,7 @@ fn field_b41_an_end_that_ran_ahead_of_the_data_is_cut_at_every_crash_point() {
         let durable = sensors.map(|sensor| gateway.levels(sensor).unwrap().durable_seq);
         drop(gateway);
         let files = disk.memory().files();
-        let newest = files.keys().filter(|name| name.ends_with("-00.seg")).next_back().cloned();
+        let newest = files.keys().rfind(|name| name.ends_with("-00.seg")).cloned();
         // The size of the file has come, and of what was written behind its end nothing.
         for (ahead, byte) in [(0, 0), (1, 0), (PAGE_BYTES, 0), (3 * PAGE_BYTES + 512, 0xA7)] {
             let after = MemoryDisk::new(files.clone());
