@@ -360,6 +360,26 @@ fn a_lost_superblock_costs_nothing() {
     }
 }
 
+/// A superblock that was copied over from another store. It once had every segment set aside as foreign,
+/// with nothing said to be lost.
+#[test]
+fn another_stores_superblock_costs_nothing() {
+    let foreign = golden::losses().disk.files()["superblock"].clone();
+    for (name, writer) in sound_stores() {
+        let disk = writer.disk.clone();
+        if segments(&disk).is_empty() || disk.files()["superblock"] == foreign {
+            continue;
+        }
+        disk.edit("superblock", |file| *file = foreign.clone());
+        let (scan, plan, found) = look(&disk);
+        assert_eq!((found, plan.verdict), (expected(&writer), Verdict::Damaged), "{name}");
+        assert!(scan.foreign_superblock.is_some());
+        let repaired = mend(&disk);
+        assert_eq!(repaired.scan.superblock.unwrap().epoch, writer.epoch);
+        assert_eq!(disk.files()["lost+found/superblock"], foreign);
+    }
+}
+
 /// A slot in the other's place was not written there, however right its checksum is.
 #[test]
 fn exchanged_slots_are_no_superblock() {

@@ -31,7 +31,7 @@ fn stores() -> Vec<(String, MemoryDisk, String)> {
         let expect = fs::read_to_string(path.with_extension("expect")).unwrap();
         stores.push((name, disk, expect));
     }
-    assert!(stores.len() >= 10, "the golden stores are not there");
+    assert!(stores.len() >= 12, "the golden stores are not there");
     stores
 }
 

@@ -34,12 +34,12 @@ fn why(store: &Store) -> String {
         }
         Verdict::Sound => {
             let notes = count(store.plan.findings.len() as u64, "note");
-            format!("nothing that was promised is lost; {notes}")
+            format!("no durable record is known to be lost; {notes}")
         }
         Verdict::Damaged => {
             let faults = store.plan.findings.iter().filter(|it| it.severity == Severity::Damage);
             let lost = match store.plan.records_lost {
-                0 => "no record is lost with it".to_owned(),
+                0 => "no record is known to be lost".to_owned(),
                 lost => format!("{} lost and not in the ledger yet", count(lost, "record")),
             };
             format!("{}; {lost}", count(faults.count() as u64, "fault"))

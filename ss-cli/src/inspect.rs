@@ -22,7 +22,7 @@ pub(crate) use losses::{NOT_IN_LEDGER, losses_table};
 use address::{PageAddress, SectorAddress};
 use clap::ValueEnum;
 use serde::Serialize;
-use ss_lib::{Kind, SensorKey};
+use ss_lib::SensorKey;
 use std::path::PathBuf;
 
 /// Look into a store: health, sensors, segments, losses, records
@@ -206,13 +206,5 @@ impl View<'_> {
             output::print(&text(), Answer::Yes)
         };
         printed.map(|_| ())
-    }
-}
-
-/// The kind's word in CSV and JSON.
-pub(crate) const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::TimeSeries => "time-series",
-        Kind::Event => "event",
     }
 }

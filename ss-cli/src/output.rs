@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal, Write};
 
 /// The widest that human output gets, in columns.
 pub(crate) const COLUMNS_MAX: usize = 100;
+/// What `COLUMNS` may say at least: in less no table can be read.
+const COLUMNS_MIN: usize = 20;
 
 /// Runs a write to standard output. Whoever closed the pipe has seen enough.
 pub(crate) fn write_quietly(write: impl FnOnce() -> io::Result<()>) -> Result<(), Failure> {
@@ -65,10 +67,13 @@ impl Style {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stdout().is_terminal();
+        // A pager's or a script's word goes before what a terminal says of itself.
+        let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let told = told.filter(|&columns: &usize| columns >= COLUMNS_MIN);
         let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
         Self {
             colour: is_terminal && !is_dumb && !is_set("NO_COLOR"),
-            columns: width.unwrap_or(COLUMNS_MAX).min(COLUMNS_MAX),
+            columns: told.or(width).unwrap_or(COLUMNS_MAX).min(COLUMNS_MAX),
         }
     }
 

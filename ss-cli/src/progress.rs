@@ -27,6 +27,17 @@ impl Progress {
         Self { bar, duration_ms, drawn: Instant::now() }
     }
 
+    /// So many more bytes of a firmware are done with, in this step of it.
+    #[cfg(feature = "hw")]
+    pub(crate) fn flashed(&mut self, doing: &'static str, bytes: u64) {
+        if self.bar.prefix() != doing {
+            self.bar.set_prefix(doing);
+            self.bar.set_position(0);
+        }
+        self.bar.set_message(format!(" {doing}"));
+        self.bar.inc(bytes);
+    }
+
     /// Called very often: draws seldom.
     #[inline]
     pub(crate) fn at(&mut self, virtual_ms: u64) {
@@ -48,6 +59,40 @@ impl Progress {
 }
 
 impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The progress of an exploration, by cuts.
+#[derive(Debug)]
+pub(crate) struct CutProgress {
+    bar: ProgressBar,
+    drawn: Instant,
+}
+
+impl CutProgress {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        let template = "[{bar:30}] {percent:>3} %  {pos} of {len} cuts  ETA {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, drawn: Instant::now() }
+    }
+
+    /// So many of so many cuts are done.
+    pub(crate) fn at(&mut self, done: u64, all: u64) {
+        let now = Instant::now();
+        if now - self.drawn >= REDRAW_EVERY {
+            self.drawn = now;
+            self.bar.set_length(all);
+            self.bar.set_position(done);
+        }
+    }
+}
+
+impl Drop for CutProgress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -13,6 +13,7 @@ use disk::{Disk, Restarts};
 use serde::Serialize;
 use ss_lib::{
     SensorStats,
+    ram::LedgerStats,
     scenario::{expect::Judged, oracle::Violation, run::Outcome, text::Scenario},
 };
 
@@ -60,6 +61,9 @@ pub(crate) struct Report {
     pub(crate) repeat: Repeat,
     /// The shortest command that repeats this run.
     pub(crate) command: String,
+    /// Options that took the place of what the file says, as they were given; empty if none did.
+    #[serde(skip)]
+    pub(crate) overridden: String,
 }
 
 /// added = erased + pending + unsent + the sum of dropped; erased = acked + rejected.
@@ -171,8 +175,14 @@ pub(crate) struct Repeat {
     pub(crate) wall_ms: Vec<f64>,
 }
 
+impl From<LedgerStats> for Ledger {
+    fn from(LedgerStats { entries, records, forgotten }: LedgerStats) -> Self {
+        Self { entries, records, forgotten }
+    }
+}
+
 impl Counts {
-    fn new(stats: SensorStats, has_disk: bool) -> Self {
+    pub(crate) fn new(stats: SensorStats, has_disk: bool) -> Self {
         Self {
             added: stats.added,
             refused: stats.refused,
@@ -271,11 +281,7 @@ impl Report {
                 batches: figures.batches,
                 stale_answers: figures.stale_answers,
             },
-            ledger: Ledger {
-                entries: ledger.entries,
-                records: ledger.records,
-                forgotten: ledger.forgotten,
-            },
+            ledger: Ledger::from(ledger),
             oldest_age_ms: figures.oldest_age_ms,
             disk: disk.map(Disk::from),
             durable_lag_ms: disk.map(|disk| disk.durable_lag_ms),
@@ -285,6 +291,7 @@ impl Report {
             violation: violation.map(Broken::from),
             repeat: Repeat::default(),
             command,
+            overridden: String::new(),
         }
     }
 

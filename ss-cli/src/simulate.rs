@@ -1,5 +1,8 @@
 //! `ss simulate`: runs a scenario on this machine.
 
+mod explore;
+mod planted;
+
 use crate::{
     Answer, Failure, interrupt,
     meter::Meter,
@@ -10,6 +13,7 @@ use crate::{
 };
 use clap::ValueEnum;
 use ss_lib::scenario::{
+    explore::StateId,
     run::{Place, RunError, Verdict, run_at},
     text::{Overrides, Profile, Scenario, duration_ms},
 };
@@ -19,11 +23,12 @@ use std::{fmt::Write, path::PathBuf, time::Instant};
 ///
 /// Sensors, uploader, network and clock do to a store what the scenario says, over virtual time. A
 /// judge that never looks into the store holds its every word against its own books.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
 pub(crate) struct Arguments {
     /// The scenario: a TOML file
-    scenario: PathBuf,
+    #[arg(required_unless_present = "planted")]
+    scenario: Option<PathBuf>,
     /// The seed of every random choice, in place of the file's
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
@@ -34,11 +39,28 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileName>,
     /// Leave the store in this directory, which must not hold one yet (profile linux only)
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["repeat", "keep"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "repeat")]
     store: Option<PathBuf>,
-    /// Leave the store in its temporary directory and say where (profile linux only)
+    /// Leave the store, in --store or else in its temporary directory, and say where (profile linux only)
     #[arg(long, conflicts_with = "repeat")]
     keep: bool,
+    /// Cut the run at every operation on its disk, in every way that a power cut or a kill may leave it,
+    /// and judge each state (profile linux only)
+    #[arg(long, value_name = "WHERE", conflicts_with = "repeat")]
+    faults: Option<Where>,
+    /// With --faults: one state again, as OPERATION.OUTCOME; --keep leaves its store
+    #[arg(long, value_name = "ID", requires = "faults")]
+    replay: Option<StateId>,
+    /// With --faults: operations that are cut at most, sampled evenly; 0: all [default: 2000]
+    #[arg(long, value_name = "N", requires = "faults")]
+    cuts: Option<u64>,
+    /// With --faults: run again, each time with the next seed, until there were so many states
+    #[arg(long, value_name = "N", requires = "faults")]
+    states: Option<u64>,
+    /// Let the store break its own rules, one after the other, and show who notices (needs a build
+    /// with the feature `planted`)
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "duration", "profile", "store", "keep", "repeat", "faults"])]
+    planted: bool,
     /// Run so many times: all digests must be equal, the wall time is their median
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -52,6 +74,7 @@ const AFTER_HELP: &str = "\
 Examples:
   ss simulate scenarios/quickstart.toml
   ss simulate scenarios/quickstart.toml --seed 8 --duration 1h --json
+  ss simulate scenarios/crash-states.toml --faults everywhere
 
 Exit code 0: every expectation was met. 1: one was missed, a promise was broken, the digests of
 --repeat differ, or Ctrl-C ended the run. 2: the scenario cannot be used. 3: the store cannot be
@@ -73,6 +96,14 @@ A store that is left (--store, --keep) is shut down as the run leaves it: what i
 read and judged at the end, as it is otherwise.
 
 Ctrl-C ends the run and prints what was seen until then; a second one ends at once.
+
+With --faults everywhere the scenario runs once on a simulated disk; each operation is cut, each state is
+opened, read to the last record, opened again, worked in and opened once more. The JSON object is then:
+  verdict, scenario, seed, command, runs, records, operations, cuts, states, distinct (judged once each),
+  second_states (the recovery was cut as well), rotten_states (a page was damaged), states_per_s,
+  distinct_per_s, wall_ms, lost_max (records that a state had lost at most), losses_within_contract,
+  recovery (mean_us, max_us, disk_calls_max), shortened_ms, violation (null, or id, what, promise, sensor,
+  seq, virtual_ms, seen, command)
 
 The JSON object (schema 1; keys may be added, never renamed):
   verdict        pass, fail or interrupted
@@ -103,6 +134,13 @@ The JSON object (schema 1; keys may be added, never renamed):
   violation      null, or promise, sensor, seq, virtual_ms, seen
   repeat         runs, digests_equal, digests[], wall_ms[]; wall_ms above is their median";
 
+/// Where faults come.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Where {
+    /// At every operation on the disk
+    Everywhere,
+}
+
 /// The profiles as the command line names them.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ProfileName {
@@ -132,14 +170,31 @@ fn parse_duration(text: &str) -> Result<String, String> {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+impl Arguments {
+    /// The scenario's path as it was given.
+    fn shown(&self) -> String {
+        self.scenario.as_deref().map_or_else(String::new, |path| path.display().to_string())
+    }
+}
+
+fn loaded(arguments: &Arguments) -> Result<Scenario, Failure> {
     let overrides = Overrides {
         seed: arguments.seed,
         profile: arguments.profile.map(Profile::from),
         duration: arguments.duration.clone(),
     };
-    let scenario = Scenario::load(&arguments.scenario, &overrides)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let path = arguments.scenario.clone().unwrap_or_default();
+    Scenario::load(&path, &overrides).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    if arguments.planted {
+        return planted::run(arguments);
+    }
+    if let Some(Where::Everywhere) = arguments.faults {
+        return explore::run(arguments);
+    }
+    let scenario = loaded(arguments)?;
     if (arguments.keep || arguments.store.is_some()) && scenario.disk.is_none() {
         let name = scenario.profile.name();
         return Err(Failure::Usage(format!(
@@ -170,7 +225,7 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
         let started = Instant::now();
         let place = place(arguments);
         let outcome = run_at(scenario, &place, &mut meter).map_err(|error| {
-            let text = format!("{}: {error}", arguments.scenario.display());
+            let text = format!("{}: {error}", arguments.shown());
             match error {
                 RunError::Register(_) => Failure::Usage(text),
                 RunError::Restart(_) | RunError::Open(_) => Failure::Store(text),
@@ -189,6 +244,7 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
             let measured = meter.finish();
             let mut report = Report::new(scenario, outcome, &measured, wall_ms, command);
             report.repeated(repeat);
+            overridden(arguments).trim_start().clone_into(&mut report.overridden);
             if let Place::Kept(directory) = place {
                 report.store = Some(directory.display().to_string());
             }
@@ -199,24 +255,32 @@ fn run_repeatedly(scenario: &Scenario, arguments: &Arguments) -> Result<Report, 
 
 /// Where the store is to lie.
 fn place(arguments: &Arguments) -> Place {
+    store_place(arguments).map_or(Place::Temporary, Place::Kept)
+}
+
+/// Where a store is to be left.
+fn store_place(arguments: &Arguments) -> Option<PathBuf> {
     let kept = || std::env::temp_dir().join(format!("ss-simulate-{}", std::process::id()));
-    match &arguments.store {
-        Some(directory) => Place::Kept(directory.clone()),
-        None if arguments.keep => Place::Kept(kept()),
-        None => Place::Temporary,
+    arguments.store.clone().or_else(|| arguments.keep.then(kept))
+}
+
+/// The options that change what the file's expectations were written for.
+fn overridden(arguments: &Arguments) -> String {
+    let mut options = String::new();
+    if let Some(duration) = &arguments.duration {
+        let _ = write!(options, " --duration {}", shell_word(duration));
     }
+    if let Some(profile) = arguments.profile {
+        let _ = write!(options, " --profile {}", Profile::from(profile).name());
+    }
+    options
 }
 
 /// The shortest command that repeats what was seen.
 fn command(arguments: &Arguments, seed: u64, repeat: &Repeat) -> String {
-    let file = arguments.scenario.display().to_string();
+    let file = arguments.shown();
     let mut command = format!("ss simulate {} --seed {seed}", shell_word(&file));
-    if let Some(duration) = &arguments.duration {
-        let _ = write!(command, " --duration {}", shell_word(duration));
-    }
-    if let Some(profile) = arguments.profile {
-        let _ = write!(command, " --profile {}", Profile::from(profile).name());
-    }
+    command += &overridden(arguments);
     if repeat.first_differing().is_some() {
         let _ = write!(command, " --repeat {}", repeat.runs);
     }

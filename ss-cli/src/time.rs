@@ -47,15 +47,6 @@ pub(crate) fn utc_ms(time: SensorTime, clocks: &[ClockOffset]) -> Option<u64> {
     }
 }
 
-/// The clock's word in CSV and JSON.
-pub(crate) const fn clock_name(clock: ClockKind) -> &'static str {
-    match clock {
-        ClockKind::Monotonic => "monotonic",
-        ClockKind::Utc => "utc",
-        ClockKind::Caller => "caller",
-    }
-}
-
 /// Now, in ms since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -33,6 +33,10 @@ pub mod disk;
 mod error;
 #[cfg(feature = "std")]
 pub mod gateway;
+#[cfg(all(feature = "std", feature = "planted"))]
+pub mod planted;
+#[cfg(all(feature = "std", not(feature = "planted")))]
+mod planted;
 pub mod ram;
 mod record;
 #[cfg(feature = "driver")]
@@ -40,6 +44,8 @@ pub mod scenario;
 mod sensor;
 #[cfg(feature = "torture")]
 pub mod torture;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use checksum::crc32c_append;
 pub use error::{

@@ -4,6 +4,7 @@ use crate::Sensor;
 
 /// What a sensor's readings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Kind {
     /// One value on a sampling grid: 4 B in the store, its time is the sector's base + n × period.
     #[default]
@@ -12,8 +13,19 @@ pub enum Kind {
     Event,
 }
 
+impl Kind {
+    /// The kind in a word, as tables, CSV and JSON have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TimeSeries => "time-series",
+            Self::Event => "event",
+        }
+    }
+}
+
 /// Which clock a record's `time_ms` was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClockKind {
     /// Milliseconds since this epoch (opening of the store) began; no wall clock was known yet.
     #[default]
@@ -24,8 +36,20 @@ pub enum ClockKind {
     Caller,
 }
 
+impl ClockKind {
+    /// The clock in a word, as tables, CSV and JSON have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Monotonic => "monotonic",
+            Self::Utc => "utc",
+            Self::Caller => "caller",
+        }
+    }
+}
+
 /// A reading of the machine's clock, in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timestamp {
     /// Milliseconds on the clock that `clock` names.
     pub ms: u64,
@@ -61,6 +85,18 @@ pub struct Record {
     pub clock: ClockKind,
     /// What the sensor was when it added this record.
     pub kind: Kind,
+}
+
+impl Record {
+    /// No record: what a buffer is filled with before a batch is copied into it.
+    pub const NONE: Self = Self {
+        seq: 0,
+        time_ms: 0,
+        epoch: 0,
+        value: 0,
+        clock: ClockKind::Monotonic,
+        kind: Kind::TimeSeries,
+    };
 }
 
 /// Names one batch that `consume` handed out: the records `first_seq .. first_seq + count` of one

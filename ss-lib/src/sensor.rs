@@ -68,6 +68,7 @@ impl SensorConfig {
 /// A chain keeps them in few bytes: `refused` and `dropped_recycled` count to 2^40 (34 years at 1 kHz),
 /// `rejected` and `dropped_corrupt` to 2^32, and then stand still. Sums of sensors saturate at 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct SensorStats {
     /// Accepted by `append` or `append_event`: each got a `seq`.
     pub added: u64,

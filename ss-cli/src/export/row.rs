@@ -1,7 +1,7 @@
 //! One record as a line of text.
 
 use super::Format;
-use crate::{inspect::kind_name, time};
+use crate::time;
 use serde::Serialize;
 use ss_lib::disk::Exported;
 use std::io::{self, Write};
@@ -27,10 +27,10 @@ impl From<&Exported> for Row {
             id: key.id,
             seq: record.seq,
             epoch: record.epoch,
-            kind: kind_name(record.kind),
+            kind: record.kind.name(),
             value: record.value,
             time: utc_ms.and_then(time::rfc3339),
-            clock: time::clock_name(record.clock),
+            clock: record.clock.name(),
             time_ms: record.time_ms,
         }
     }

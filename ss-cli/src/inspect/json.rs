@@ -1,7 +1,6 @@
 //! The JSON of every view. Keys are added over time, never renamed and never given another meaning
 //! without a new `schema`.
 
-use super::kind_name;
 use crate::{
     store::{Store, verdict_name},
     time,
@@ -84,7 +83,7 @@ impl Moment {
     fn new(time: SensorTime, clocks: &[ClockOffset]) -> Self {
         Self {
             time: time::utc_ms(time, clocks).and_then(time::rfc3339),
-            clock: time::clock_name(time.clock),
+            clock: time.clock.name(),
             time_ms: time.ms,
             epoch: time.epoch,
         }
@@ -119,7 +118,7 @@ impl Sensor {
     pub(super) fn new(sensor: &SensorScan, clocks: &[ClockOffset]) -> Self {
         Self {
             sensor: sensor.key.to_string(),
-            kind: kind_name(sensor.kind),
+            kind: sensor.kind.name(),
             period_ms: sensor.period_ms,
             active: sensor.is_active,
             defined: sensor.is_defined,

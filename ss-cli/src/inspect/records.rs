@@ -1,6 +1,6 @@
 //! Records that are held, one a line.
 
-use super::{View, kind_name};
+use super::View;
 use crate::{
     Failure,
     export::row::Row,
@@ -54,7 +54,7 @@ fn text(found: &[Exported], more: bool, columns: usize) -> String {
                 record.seq.to_string(),
                 record.epoch.to_string(),
                 record.value.to_string(),
-                kind_name(record.kind).to_owned(),
+                record.kind.name().to_owned(),
                 time::of_record(time, *utc_ms),
             ]
         })

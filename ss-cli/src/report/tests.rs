@@ -89,6 +89,7 @@ fn large() -> Report {
         }),
         repeat: Repeat::default(),
         command: "ss simulate large.toml --seed 1".to_owned(),
+        overridden: String::new(),
     }
 }
 

@@ -206,3 +206,16 @@ fn field_b45_numbers_above_32_bits_of_a_store_are_printed_whole() {
         assert!(stdout(&output).contains(head), "{format}: {}", stdout(&output));
     }
 }
+
+/// A pager or a script says how wide its window is where no terminal can be asked.
+#[test]
+fn what_columns_says_goes_before_what_a_terminal_says() {
+    let place = Place::new();
+    place.copy("damaged-bit");
+    let output = shell(&place, "COLUMNS=60 ss inspect damaged-bit");
+    let text = stdout(&output);
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    assert!(text.lines().any(|line| line.chars().count() > 50), "{text}");
+    let output = shell(&place, "COLUMNS=wide ss inspect damaged-bit");
+    assert!(stdout(&output).lines().any(|line| line.chars().count() > 90));
+}

@@ -1,6 +1,6 @@
 //! Everything that is wrong with a command line or a scenario, and what is said of it.
 
-use crate::support::{GOOD, Place, stderr};
+use crate::support::{GOOD, Place, stderr, stdout};
 use std::{
     fs::{self, File},
     process::Output,
@@ -104,4 +104,26 @@ fn what_is_in_ram_only_cannot_be_kept() {
     }
     let output = place.ss(&["simulate", "s.toml", "--store", "dir", "--repeat", "2"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn a_store_that_is_named_may_be_kept_in_so_many_words() {
+    let place = Place::with(GOOD);
+    let options = ["simulate", "s.toml", "--profile", "linux", "--store", "dir", "--keep"];
+    let output = place.ss(&options);
+    assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(place.ss(&["verify", "dir"]).status.code(), Some(0));
+}
+
+/// Expectations are written for a scenario as it stands: who runs a part of it is told so.
+#[test]
+fn a_missed_expectation_names_the_option_that_may_be_why() {
+    let place = Place::with(GOOD);
+    let output = place.ss(&["simulate", "s.toml", "--duration", "2m"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("those of the file as it stands; this run had --duration 2m."), "{text}");
+    let output = place.ss(&["simulate", "s.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(!stdout(&output).contains("as it stands"));
 }

@@ -2,7 +2,7 @@
 
 use super::{
     chunk::{ClockChunk, LossChunk, RunHeader, SensorChunk},
-    page::{OpenPage, PAGE_BYTES, PageBuilder, PageInfo, SegmentSeed},
+    page::{CHUNK_ROOM_MIN, OpenPage, PAGE_BYTES, PageBuilder, PageInfo, SegmentSeed},
 };
 
 /// The first and the last key of the records in a page, if it has any.
@@ -67,6 +67,11 @@ impl Appender {
     /// Whether a page is begun that has room.
     pub(crate) fn has_open_page(&self) -> bool {
         self.page.is_some()
+    }
+
+    /// Bytes that the page that is being filled has left; those of an empty one if none is begun.
+    pub(crate) fn room(&self) -> usize {
+        self.page.as_ref().map_or(CHUNK_ROOM_MIN, OpenPage::room)
     }
 
     /// Pages that are complete.

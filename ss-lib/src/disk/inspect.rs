@@ -4,6 +4,7 @@ use super::{
     chunk::{Chunk, unpack_key},
     io::{Disk, DiskError, FileName, Operation},
     page::{CRC_AT, MAGIC_AT, PAGE_BYTES, PageFault, PageInfo, PageView, SegmentSeed, USED_AT},
+    plan::count,
     scan::{Fault, PageClass, PageReader, Scan},
 };
 use crate::SensorKey;
@@ -129,12 +130,12 @@ fn describe(chunk: &Chunk<'_>) -> (&'static str, Option<u64>, String) {
         Chunk::Records(records) => {
             let header = &records.header;
             let text = format!(
-                "{} records, seq {} to {}, {:?}, {:?} clock, base {} ms, epoch {}{}{}",
-                records.count,
+                "{}, seq {} to {}, {}, {} clock, base {} ms, epoch {}{}{}",
+                count(records.count.into(), "record"),
                 header.first_seq,
                 records.end_seq() - 1,
-                header.form,
-                header.clock,
+                header.form.name(),
+                header.clock.name(),
                 header.base_ms,
                 header.epoch,
                 part(header.period_ms > 0, "period", u64::from(header.period_ms)),
@@ -144,8 +145,8 @@ fn describe(chunk: &Chunk<'_>) -> (&'static str, Option<u64>, String) {
         }
         Chunk::Sensor(sensor) => {
             let text = format!(
-                "{:?}, period {} ms, {}, head {}, end {}, held {}, from segment {}{}{}",
-                sensor.kind,
+                "{}, period {} ms, {}, head {}, end {}, held {}, from segment {}{}{}",
+                sensor.kind.name(),
                 sensor.period_ms,
                 if sensor.is_active { "active" } else { "inactive" },
                 sensor.head_seq,
@@ -159,8 +160,8 @@ fn describe(chunk: &Chunk<'_>) -> (&'static str, Option<u64>, String) {
         }
         Chunk::Loss(loss) => {
             let text = format!(
-                "{} records from seq {}, {}, at {} ms",
-                loss.count,
+                "{} from seq {}, {}, at {} ms",
+                count(loss.count.into(), "record"),
                 loss.first_seq,
                 loss.cause.name(),
                 loss.at_ms
@@ -179,23 +180,25 @@ fn describe(chunk: &Chunk<'_>) -> (&'static str, Option<u64>, String) {
             ("head", None, text)
         }
         Chunk::CheckpointEnd { sensors } => {
-            ("checkpoint-end", None, format!("{sensors} sensors before it"))
+            ("checkpoint-end", None, format!("{} before it", count(*sensors, "sensor")))
         }
         Chunk::Index(entry) => {
             let text = format!(
-                "{} records, seq {} to {}, in {} pages",
-                entry.records,
+                "{}, seq {} to {}, in {}",
+                count(entry.records, "record"),
                 entry.first_seq,
                 entry.end_seq.saturating_sub(1),
-                entry.pages().count()
+                count(entry.pages().count() as u64, "page")
             );
             ("index", Some(entry.key), text)
         }
         Chunk::Footer(footer) => {
             let fields = &footer.fields;
             let text = format!(
-                "index from page {} on, {} pages; {} records",
-                fields.index_page, fields.index_pages, fields.records
+                "index from page {} on, {}; {}",
+                fields.index_page,
+                count(fields.index_pages.into(), "page"),
+                count(fields.records, "record")
             );
             ("footer", None, text)
         }

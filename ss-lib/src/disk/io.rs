@@ -1,7 +1,7 @@
 //! Everything that the disk tier asks of a disk: one small trait, implemented by real files
 //! ([`RealDisk`](super::RealDisk)) and by whatever a test wants a disk to do.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, time::SystemTime};
 
 /// Files of one directory. Names are plain names in it, or one level below (`lost+found/NAME`).
 ///
@@ -40,6 +40,12 @@ pub trait Disk: Send + Sync + 'static {
     fn make_dir(&self, name: &str) -> io::Result<()>;
     /// The space that is left, and of what kind it is.
     fn space(&self) -> io::Result<Space>;
+
+    /// The machine's clock, in ms since 1970: what a store says of when it was created and opened.
+    fn now_ms(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// A file system's state.

@@ -17,6 +17,7 @@ use super::{
     segment::{Segment, SegmentState, Segments},
     superblock::SUPERBLOCK_FILE,
 };
+use crate::planted::{self, Bug};
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -35,6 +36,9 @@ pub(crate) struct Log<D: Disk> {
     /// way reads it, and whoever puts another file there waits for that sync.
     file: Arc<OpenFile<D::File>>,
     is_open: bool,
+    /// The newest segment's checkpoint cannot be read: what an older one says is all that there is, and no
+    /// segment goes until another was begun.
+    pub(crate) lacks_checkpoint: bool,
     pub(super) appender: Appender,
     /// Which keys each page of the open segment can hold.
     pub(super) fences: PageFences,
@@ -128,6 +132,7 @@ impl<D: Disk> Log<D> {
             segments: Segments::with_room_for(sizes.segments_max),
             file: Arc::default(),
             is_open: false,
+            lacks_checkpoint: false,
             appender: Appender::new(SECTOR_PAGES),
             fences: PageFences::with_room_for(sizes.page_entries()),
             page_list: Vec::with_capacity(sizes.page_entries()),
@@ -253,11 +258,18 @@ impl<D: Disk> Log<D> {
             self.appender.put_chunk(|page| page.push_checkpoint_end(sensors));
         }
         self.flush()?;
-        self.sync_now()?;
+        if !planted::is(Bug::CheckpointUnsynced) {
+            self.sync_now()?;
+        }
         let name = self.open_name();
-        self.disk.sync_dir().map_err(|error| DiskError::new(Operation::SyncDir, name, error))?;
+        if !planted::is(Bug::NoDirectorySync) {
+            self.disk
+                .sync_dir()
+                .map_err(|error| DiskError::new(Operation::SyncDir, name, error))?;
+        }
         self.counts.fsyncs += 1;
         self.counts.segments_begun += 1;
+        self.lacks_checkpoint = false;
         let data_page = self.segments.last().map_or(0, |open| open.pages);
         if let Some(open) = self.segments.last_mut() {
             open.data_page = data_page;
@@ -389,6 +401,10 @@ impl<D: Disk> Log<D> {
         let bytes = self.appender.bytes();
         if let Err((written, error)) = write_all_at(&*self.disk, file, bytes, offset) {
             self.counts.bytes_written += written as u64;
+            if planted::is(Bug::ShortWriteKept) {
+                open.pages += written.div_ceil(PAGE_BYTES) as u32;
+            }
+            let offset = open.bytes();
             // Cut what was written of it. Where that fails too the pages are stale ones: their numbers
             // in the log are skipped, so that they are never taken for what comes in their place.
             let _ = self.disk.set_len(file, offset);
@@ -427,6 +443,7 @@ impl<D: Disk> Log<D> {
         result: io::Result<()>,
     ) -> Result<(), DiskError> {
         self.counts.fsyncs += 1;
+        let result = if planted::is(Bug::SyncErrorSwallowed) { Ok(()) } else { result };
         match result {
             Ok(()) => {
                 self.durable_lsn = self.durable_lsn.max(ticket.lsn);
@@ -508,8 +525,13 @@ impl<F> SyncTicket<F> {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let place = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let sync = |file| match disk.sync(file) {
+            Err(_) if planted::is(Bug::SyncRetried) => disk.sync(file),
+            result => result,
+        };
         let result = match &*place {
-            Some((segment, file)) if *segment == self.segment => disk.sync(file),
+            _ if planted::is(Bug::NoDataSync) => Ok(()),
+            Some((segment, file)) if *segment == self.segment => sync(file),
             // It was sealed meanwhile, which syncs it, or given up with nothing in it.
             _ => Ok(()),
         };
@@ -541,5 +563,8 @@ pub(super) fn write_superblock<D: Disk>(
     let file = disk.open_writable(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?;
     write_all_at(disk, &file, &slot, superblock.offset())
         .map_err(|(_, error)| fail(Operation::Write)(error))?;
+    if planted::is(Bug::SuperblockUnsynced) {
+        return Ok(());
+    }
     disk.sync(&file).map_err(fail(Operation::Sync))
 }

@@ -21,6 +21,8 @@ mod salvage;
 mod scan;
 mod seal;
 mod segment;
+#[cfg(feature = "scenario")]
+pub mod sim;
 mod squeeze;
 mod superblock;
 mod varint;
@@ -61,6 +63,8 @@ pub use superblock::Superblock;
 pub const SEGMENT_PAGES_MIN: u32 = 16;
 /// The most pages of a segment: 1 GiB.
 pub const SEGMENT_PAGES_MAX: u32 = 1 << 18;
+/// A segment's file has its index behind these, and never so many pages.
+pub(crate) const FILE_PAGES_MAX: u32 = 2 * SEGMENT_PAGES_MAX;
 /// Pages of a full disk sector: what one spill writes at once at most.
 pub const SECTOR_PAGES: usize = 16;
 /// Bytes of a full disk sector.

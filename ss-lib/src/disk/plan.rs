@@ -3,6 +3,7 @@
 mod action;
 mod verdict;
 
+pub(super) use action::count;
 pub use action::{Action, SetAside};
 pub use verdict::{Finding, MissingSegments, Severity, Unusable, Verdict};
 
@@ -12,6 +13,7 @@ use super::{
         CutReason, LostPlace, LostRange, MISPLACED_SUFFIX, PageClass, Role, Scan, SegmentScan,
         SlotScan,
     },
+    superblock::SUPERBLOCK_FILE,
 };
 use std::collections::BTreeSet;
 
@@ -105,7 +107,7 @@ impl Plan {
                 Role::Unreadable
                     if Some(segment.segment) == newest
                         && segment.pages <= super::SECTOR_PAGES as u32
-                        && scan.state_segment.is_some()
+                        && (scan.state_segment.is_some() || scan.segments.len() == 1)
                         && self.records_lost == 0 =>
                 {
                     (SetAside::Unreadable, Severity::Note)
@@ -128,27 +130,29 @@ impl Plan {
 
     /// A new segment whose checkpoint says what is known now.
     fn ledger(&mut self, scan: &Scan) {
-        let undefined = scan.sensors.iter().filter(|sensor| !sensor.is_defined).count();
-        let unbalanced = scan.sensors.iter().filter(|sensor| !sensor.is_conserved).count();
+        let undefined = scan.sensors.iter().filter(|sensor| !sensor.is_defined).count() as u64;
+        let unbalanced = scan.sensors.iter().filter(|sensor| !sensor.is_conserved).count() as u64;
         if self.records_lost > 0 {
-            let sensors = scan.sensors.iter().filter(|sensor| sensor.lost > 0).count();
+            let sensors = scan.sensors.iter().filter(|sensor| sensor.lost > 0).count() as u64;
             let text = format!(
-                "{} records of {sensors} sensors are lost and not in the ledger",
-                self.records_lost
+                "lost and not in the ledger: {} of {}",
+                count(self.records_lost, "record"),
+                count(sensors, "sensor")
             );
             self.find(Severity::Damage, text);
         }
         if scan.is_checkpoint_damaged {
             let text = "the newest checkpoint cannot be read in full: the sensors' cursors are those \
-                        of an earlier one, moved on by what the log says after it";
+                        of an earlier one, moved on by what the log says after it, and records that were \
+                        erased since may come again";
             self.find(Severity::Damage, text.to_owned());
         }
         if undefined > 0 {
-            let text = format!("{undefined} sensors are known from their records alone");
+            let text = format!("known from their records alone: {}", count(undefined, "sensor"));
             self.find(Severity::Damage, text);
         }
         if unbalanced > 0 {
-            let text = format!("the counts of {unbalanced} sensors do not add up");
+            let text = format!("counts that do not add up: {}", count(unbalanced, "sensor"));
             self.find(Severity::Damage, text);
         }
         if self.records_lost > 0 || scan.is_checkpoint_damaged || undefined + unbalanced > 0 {
@@ -214,7 +218,13 @@ impl Plan {
 
     fn superblock(&mut self, scan: &Scan) {
         let Some(superblock) = scan.superblock else {
-            let text = "the superblock is lost; the segments' first pages say which store it is";
+            let text = if scan.foreign_superblock.is_some() {
+                let (file, why) = (FileName::new(SUPERBLOCK_FILE), SetAside::OtherStore);
+                self.actions.push(Action::SetAside { file, why });
+                "the superblock belongs to another store; the segments' first pages say which store it is"
+            } else {
+                "the superblock is lost; the segments' first pages say which store it is"
+            };
             self.find(Severity::Damage, text.to_owned());
             self.actions.extend([0, 1].map(|slot| Action::WriteSuperblock { slot }));
             return;
@@ -230,8 +240,9 @@ impl Plan {
         let missing = scan.pages_missing_at_end();
         if missing > 0 {
             let text = format!(
-                "the store was closed in order, and the last {missing} pages that it wrote before are not \
-                 there: what was in them is not known, and what they said was erased may come again"
+                "the store was closed in order, and of what it wrote before {} at the end of the log \
+                 cannot be found: what was in there is not known, and what was erased may come again",
+                count(missing, "page")
             );
             self.find(Severity::Damage, text);
         }
@@ -259,14 +270,31 @@ impl Plan {
         }
         if scan.sensors_beyond_limit > 0 {
             let text = format!(
-                "{} chunks are of sensors beyond the first {}, and are not counted",
-                scan.sensors_beyond_limit,
+                "{} of sensors beyond the first {}: not counted",
+                count(scan.sensors_beyond_limit, "chunk"),
                 super::scan::SENSORS_MAX
             );
             self.find(Severity::Note, text);
         }
+        for segment in scan.log().filter(|segment| segment.is_longer_than_read()) {
+            let text = format!(
+                "{} is longer than any segment: nothing behind its first {} is read",
+                segment.file,
+                count(u64::from(segment.pages), "page")
+            );
+            self.find(Severity::Note, text);
+        }
         if scan.sensors.is_empty() {
-            self.find(Severity::Note, "no sensor was ever written to this store".to_owned());
+            let text = match scan.superblock {
+                Some(superblock) if superblock.is_clean => {
+                    "no sensor was ever written to this store"
+                }
+                _ if scan.segments.is_empty() => {
+                    "there is no segment: either nothing was ever written, or all of it is gone"
+                }
+                _ => "no sensor is found in this store",
+            };
+            self.find(Severity::Note, text.to_owned());
         }
     }
 }

@@ -7,7 +7,7 @@ mod roll;
 pub(crate) use roll::RecoveredSensor;
 
 use super::{
-    FORMAT_VERSION, Superblock,
+    FILE_PAGES_MAX, FORMAT_VERSION, Superblock,
     cache::ReadFault,
     chunk::{Chunk, ClockChunk, LossChunk},
     io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
@@ -173,7 +173,7 @@ impl<D: Disk> Log<D> {
         })
         .map_err(|error| DiskError::new(Operation::List, LOCK_FILE, error))?;
         files.sort_unstable();
-        let found = if has_superblock { read_superblock(&*disk)? } else { None };
+        let found = if has_superblock { read_superblock(&*disk, !files.is_empty())? } else { None };
         let Some(found) = found else {
             if !files.is_empty() {
                 return Err(OpenError::NoSuperblock);
@@ -267,8 +267,8 @@ impl<D: Disk> Log<D> {
             if self.has_checkpoint(&segment)? {
                 break;
             }
-            // Without a checkpoint a newest segment can only be one that was just begun.
-            if is_newest && is_open && !self.holds_data(&segment)? {
+            // Without a checkpoint a newest segment is one that was just begun, or its checkpoint rotted.
+            if is_newest && is_open && self.is_just_begun(&segment)? {
                 self.next_segment = segment.id;
                 self.segments.remove(index);
                 is_open = false;
@@ -278,6 +278,7 @@ impl<D: Disk> Log<D> {
                 return Err(OpenError::NoCheckpoint);
             }
         }
+        self.lacks_checkpoint = base + 1 < self.segments.len();
         base = self.in_front_in_doubt(base)?;
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
@@ -321,6 +322,11 @@ impl<D: Disk> Log<D> {
         if open.state != SegmentState::Open {
             return Ok(());
         }
+        let lacks_checkpoint = self.lacks_checkpoint;
+        if lacks_checkpoint && let Some(last) = self.segments.last_mut() {
+            // The next append begins a segment that has one.
+            last.state = SegmentState::Sealed;
+        }
         let name = open.name();
         let fail = |operation| move |error| DiskError::new(operation, name, error);
         let file = self.disk.open_writable(name.as_str()).map_err(fail(Operation::Open))?;
@@ -331,8 +337,10 @@ impl<D: Disk> Log<D> {
         self.disk.sync(&file).map_err(fail(Operation::Sync))?;
         self.counts.fsyncs += 1;
         self.cache.forget(&open);
-        self.set_open(open.id, file);
-        self.begin_appending();
+        if !lacks_checkpoint {
+            self.set_open(open.id, file);
+            self.begin_appending();
+        }
         Ok(())
     }
 }
@@ -347,17 +355,20 @@ struct SegmentFile {
 
 impl SegmentFile {
     fn entry(&self, state: SegmentState) -> Segment {
-        let pages = u32::try_from(self.bytes / PAGE_BYTES as u64).unwrap_or(u32::MAX);
+        // Whatever a file's size says: the time of an opening is bounded by a segment.
+        let pages = (self.bytes / PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         Segment { pages, ..Segment::new(self.segment, self.generation, state) }
     }
 }
 
-/// The newest superblock. `None`: the file was created and never written.
-fn read_superblock<D: Disk>(disk: &D) -> Result<Option<Superblock>, OpenError> {
+/// The newest superblock. `None`: the file was created and never written whole, so that nothing can be
+/// in the store: what stands in it is what a cut creation left, or what the disk had there before.
+fn read_superblock<D: Disk>(disk: &D, has_segments: bool) -> Result<Option<Superblock>, OpenError> {
     let fail = |operation| move |error| DiskError::new(operation, SUPERBLOCK_FILE, error);
     let file = disk.open(SUPERBLOCK_FILE).map_err(fail(Operation::Open))?;
     let len = disk.len(&file).map_err(fail(Operation::Read))?;
     let mut bytes = [0; SUPERBLOCK_BYTES];
+    let is_of_this_size = len <= SUPERBLOCK_BYTES as u64;
     let len = usize::try_from(len).unwrap_or(usize::MAX).min(SUPERBLOCK_BYTES);
     read_exact_at(disk, &file, &mut bytes[..len], 0).map_err(fail(Operation::Read))?;
     let slots = [Slot::decode(&bytes[..PAGE_BYTES]), Slot::decode(&bytes[PAGE_BYTES..])];
@@ -369,6 +380,7 @@ fn read_superblock<D: Disk>(disk: &D) -> Result<Option<Superblock>, OpenError> {
     match Slot::newest(&bytes) {
         Some(superblock) => Ok(Some(superblock)),
         None if slots.iter().all(|slot| *slot == Slot::Empty) => Ok(None),
+        None if !has_segments && is_of_this_size => Ok(None),
         None => Err(OpenError::NoSuperblock),
     }
 }

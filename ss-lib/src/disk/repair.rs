@@ -202,8 +202,10 @@ fn write_superblock<D: Disk>(
     let mut bytes = vec![0; SUPERBLOCK_BYTES / 2];
     superblock.encode(&mut bytes);
     let name = SUPERBLOCK_FILE;
+    let mut is_new = false;
     let file = match disk.open_writable(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            is_new = true;
             disk.create(name).map_err(fail(Operation::Create, name))?
         }
         opened => opened.map_err(fail(Operation::Open, name))?,
@@ -211,7 +213,8 @@ fn write_superblock<D: Disk>(
     write_all_at(disk, &file, &bytes, superblock.offset())
         .map_err(|(_, error)| fail(Operation::Write, name)(error))?;
     disk.sync(&file).map_err(fail(Operation::Sync, name))?;
-    if matches!(scan.slots, [SlotScan::Missing, SlotScan::Missing]) {
+    // One that was there may be a repair's that was killed before this.
+    if is_new || matches!(scan.slots, [SlotScan::Missing, SlotScan::Missing]) {
         sync_dir(disk)?;
     }
     Ok(())

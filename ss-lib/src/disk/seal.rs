@@ -13,6 +13,7 @@ use super::{
     segment::{Segment, SegmentState},
     varint::{Encoder, VARINT_BYTES_MAX},
 };
+use crate::planted::{self, Bug};
 
 /// Bits of an arena entry that name the page; the rest is the key.
 const PAGE_BITS: u32 = 20;
@@ -50,6 +51,12 @@ impl<D: Disk> Log<D> {
             // The next pass guesses that keys go on as densely.
             span = if until == limit { span.saturating_mul(2) } else { until - from_key };
             from_key = until;
+        }
+        // A footer says that everything in front of it is there: it comes when that is durable, or a power
+        // cut could leave it alone.
+        self.flush()?;
+        if !planted::is(Bug::FooterTooEarly) {
+            self.sync_now()?;
         }
         self.write_footer(&fences)?;
         self.sync_now()?;

@@ -7,6 +7,7 @@ use crate::{
         Chunk, Control, Disk, DiskError, PAGE_BYTES, Position, ReadFault, SegmentState, Squeezed,
         pack_key, unpack_key,
     },
+    planted::{self, Bug},
     ram::Env,
 };
 use core::ops::ControlFlow;
@@ -42,6 +43,10 @@ impl<D: Disk> Gateway<D> {
             let over = self.ram.with_tenant(sensor, |chain, tier, _| {
                 let each = record_bytes(chain.config().kind);
                 let bytes = u64::from(tier.disk_held) * each;
+                let quota_bytes = match planted::is(Bug::QuotaOffByOne) {
+                    true => quota_bytes + each,
+                    false => quota_bytes,
+                };
                 (bytes.saturating_sub(quota_bytes).div_ceil(each), bytes + 64 * each > quota_bytes)
             });
             let Some((over, is_near)) = over else { continue };
@@ -125,7 +130,8 @@ impl<D: Disk> Gateway<D> {
             // A sensor that the store has forgotten held nothing any more.
             return u64::MAX;
         };
-        let is_os = self.inner.config.durability == Durability::Os;
+        let is_os =
+            self.inner.config.durability == Durability::Os || planted::is(Bug::UnlinkTooEarly);
         self.ram
             .with_tenant(
                 sensor,
@@ -137,6 +143,9 @@ impl<D: Disk> Gateway<D> {
     /// Removes the segments in which no sensor has a record any more. The cursors that say so are
     /// durable: a segment that is gone while its cursor comes back would be a loss.
     pub(super) fn reclaim(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        if core.log.lacks_checkpoint {
+            return Ok(());
+        }
         let mut index = 0;
         while let Some(segment) = core.log.segments.get(index) {
             // The newest one says where every sensor is, whatever it holds.

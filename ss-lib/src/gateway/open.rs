@@ -15,7 +15,7 @@ use crate::{
 use std::{
     path::Path,
     sync::{Arc, Mutex, atomic::AtomicBool, atomic::AtomicU64},
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 /// Openings whose clock is known at most; the oldest are forgotten.
@@ -37,8 +37,7 @@ impl<D: Disk> Gateway<D> {
         let started = Instant::now();
         config.check()?;
         let disk = Arc::new(disk);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now_ms = disk.now_ms();
         let sizes = config.sizes(config.segment_pages());
         // Before anything is changed: a pool that cannot be cut opens nothing.
         config.ram(1)?;

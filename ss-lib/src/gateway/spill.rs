@@ -13,6 +13,8 @@ pub(super) enum Spill {
     /// Complete sectors, in whole pages: the pool runs short, and what little is left over goes next
     /// time.
     Complete,
+    /// Complete sectors, the last page as full as it is: an add waits for a sector.
+    CompleteNow,
     /// Everything.
     All,
 }
@@ -170,7 +172,7 @@ impl<D: Disk> Gateway<D> {
     }
 
     /// Gives back RAM sectors whose records the log has.
-    pub(super) fn retire(&self, core: &mut Core<D>) {
+    pub(super) fn retire(&self) {
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);
             self.ram.with_tenant(sensor, |chain, tier, env| {
@@ -179,28 +181,30 @@ impl<D: Disk> Gateway<D> {
                 }
             });
         }
-        let _ = core;
     }
 
     /// Makes free sectors for an add that found none: from the records that the log has, else by
-    /// writing what is complete, else everything.
+    /// writing what is complete, else everything. A page with few complete sectors in it is better than
+    /// many with the first records of open ones, which pack badly for good.
     pub(super) fn make_sectors(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         let free = |gateway: &Self| {
             let pool = gateway.pool();
             pool.sectors_used < pool.sectors_limit
         };
-        self.retire(core);
+        self.retire();
         if free(self) {
             return Ok(());
         }
         if core.is_backing_off() || core.is_down {
             return Ok(());
         }
-        for spill in [Spill::Complete, Spill::All] {
+        let has_some = self.has_complete((self.sectors_a_page() / 32).max(1));
+        let complete = if has_some { Spill::CompleteNow } else { Spill::Complete };
+        for spill in [complete, Spill::All] {
             let spilled = self.spill(core, spill);
             self.after_write(core, &spilled);
             spilled?;
-            self.retire(core);
+            self.retire();
             if free(self) {
                 break;
             }

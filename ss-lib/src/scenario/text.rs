@@ -12,7 +12,7 @@ pub use units::duration_ms;
 
 use super::{
     ClockStep, Description, DiskLimit, Group, Outage, Pressure, Restart, Uploader,
-    expect::Expectation,
+    expect::Expectation, faults::Fault,
 };
 use crate::{
     Timestamp,
@@ -43,6 +43,8 @@ pub struct Scenario {
     pub losses_max: u32,
     /// The disk, if the profile has one.
     pub disk: Option<GatewayConfig>,
+    /// What goes wrong with the disk: only a simulated one does it.
+    pub faults: Vec<Fault>,
     policy: FullPolicy,
     first_epoch: u32,
     seed: u64,

@@ -4,6 +4,7 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
+    clippy::cast_possible_truncation,
     clippy::case_sensitive_file_extension_comparisons,
     reason = "helpers are tests too, their names say what they are, and files' names are the engine's"
 )]
@@ -11,6 +12,7 @@
 pub mod chunks;
 pub mod damage;
 pub mod edits;
+pub mod engine_made;
 pub mod faulty;
 pub mod golden;
 pub mod memory;

@@ -40,6 +40,15 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// The form in a word.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Stamped => "stamped",
+            Self::Event => "event",
+        }
+    }
+
     pub(crate) const fn record_bytes(self) -> usize {
         match self {
             Self::Grid => 4,
@@ -186,7 +195,12 @@ pub(crate) struct RunCoder<'a> {
 
 impl<'a> RunCoder<'a> {
     /// Bytes that the number of runs takes at most.
-    const COUNT_BYTES: usize = 3;
+    pub(crate) const COUNT_BYTES: usize = 3;
+
+    /// Bytes of a run's coding: that of the records since the last one began, and of its distance.
+    pub(crate) const fn coding_len(before: u32, off_grid_ms: i64) -> usize {
+        varint_len(before as u64) + varint_len(super::super::varint::zigzag(off_grid_ms))
+    }
 
     pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, used: Self::COUNT_BYTES, runs: 0, last_begins: 0 }
@@ -195,13 +209,13 @@ impl<'a> RunCoder<'a> {
     /// Adds a run that begins with record number `begins` of the chunk, `off_grid_ms` from where the
     /// grid before it would have put that record. Says whether there was room.
     pub(crate) fn push(&mut self, begins: u32, off_grid_ms: i64) -> bool {
-        let before = u64::from(begins - self.last_begins);
-        let len = varint_len(before) + varint_len(super::super::varint::zigzag(off_grid_ms));
+        let before = begins - self.last_begins;
+        let len = Self::coding_len(before, off_grid_ms);
         if self.used + len > self.bytes.len() {
             return false;
         }
         let mut out = Encoder::new(&mut self.bytes[self.used..]);
-        out.varint(before);
+        out.varint(before.into());
         out.signed(off_grid_ms);
         self.used += len;
         self.runs += 1;

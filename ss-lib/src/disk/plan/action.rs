@@ -113,6 +113,11 @@ impl CutReason {
     }
 }
 
+/// `1 page`, `2 pages`.
+pub(in super::super) fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,8 +129,15 @@ impl fmt::Display for Action {
             }
             Self::WriteCheckpoint { segment, losses, records } => write!(
                 f,
-                "begin segment {segment} with what every sensor holds now; {losses} lost ranges of \
-                 {records} records enter the ledger"
+                "begin segment {segment} with what every sensor holds now; {} of {} enter the ledger",
+                count(*losses, "lost range"),
+                count(*records, "record")
+            ),
+            Self::ReplacePages { file, first_page, pages: 1, class, .. } => write!(
+                f,
+                "copy the {} page {first_page} of {file} to lost+found/ and put an empty one in its \
+                 place",
+                class.name()
             ),
             Self::ReplacePages { file, first_page, pages, class, .. } => write!(
                 f,
@@ -133,9 +145,12 @@ impl fmt::Display for Action {
                  empty ones in their places",
                 class.name()
             ),
-            Self::Cut { file, from_page, pages, why } => {
-                write!(f, "cut {pages} pages off {file}, from page {from_page} on: {}", why.text())
-            }
+            Self::Cut { file, from_page, pages, why } => write!(
+                f,
+                "cut {} off {file}, from page {from_page} on: {}",
+                count(u64::from(*pages), "page"),
+                why.text()
+            ),
             Self::WriteSuperblock { slot } => write!(f, "write slot {slot} of the superblock anew"),
         }
     }

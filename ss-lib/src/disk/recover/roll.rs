@@ -12,6 +12,7 @@ use super::{
     },
     OpenError, State,
 };
+use crate::planted::{self, Bug};
 
 /// A sensor as the log left it.
 #[derive(Clone, Copy, Debug)]
@@ -208,15 +209,19 @@ impl<D: Disk> Log<D> {
         Ok(false)
     }
 
-    /// Whether any page of the segment holds records.
-    pub(super) fn holds_data(&mut self, segment: &Segment) -> Result<bool, OpenError> {
+    /// Whether nothing can be in a segment whose checkpoint is not complete: no page of it holds records,
+    /// and none was written when its first page was durable.
+    pub(super) fn is_just_begun(&mut self, segment: &Segment) -> Result<bool, OpenError> {
         for page in 0..segment.pages {
             let Some(view) = self.page_or_future(segment, page)? else { continue };
-            if view.chunks().any(|chunk| matches!(chunk, Ok(Chunk::Records(_)))) {
-                return Ok(true);
+            let follows_checkpoint = view.info.durable_lsn + u64::from(page) > view.info.lsn;
+            let holds_records =
+                || view.chunks().any(|chunk| matches!(chunk, Ok(Chunk::Records(_))));
+            if follows_checkpoint || holds_records() {
+                return Ok(false);
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
     /// Applies every page of a segment. Of one that is still open, `pages` becomes where it ends.
@@ -232,7 +237,9 @@ impl<D: Disk> Log<D> {
             self.fences.clear();
         }
         let (mut end, mut bad, mut data_page) = (0, 0, 0);
-        for page in 0..segment.pages {
+        let (mut log_end, mut is_end_known) = (segment.pages, !is_open);
+        let mut page = 0;
+        while page < log_end {
             let position = Position { segment: segment.id, page };
             let last_lsn = roll.last_lsn;
             let mut keys = None;
@@ -255,23 +262,60 @@ impl<D: Disk> Log<D> {
                 state.recovery.corrupt_pages += core::mem::take(&mut bad);
                 end = page + 1;
             } else {
+                if !is_end_known {
+                    is_end_known = true;
+                    log_end = self.log_end(segment, page, last_lsn)?;
+                    if page >= log_end {
+                        break;
+                    }
+                }
                 bad += 1;
             }
             if is_open {
                 self.fences.push(keys);
             }
+            page += 1;
         }
         if !is_open {
             state.recovery.corrupt_pages += bad;
             return Ok(());
         }
-        state.recovery.torn_pages = bad;
+        state.recovery.torn_pages = segment.pages - end;
+        if planted::is(Bug::TornIsCorrupt) {
+            state.recovery.corrupt_pages += state.recovery.torn_pages;
+        }
         self.fences.truncate(end);
         if let Some(open) = self.segments.get_mut(index) {
             open.pages = end;
             open.data_page = data_page;
         }
         Ok(())
+    }
+
+    /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
+    /// the first such page that no page behind it says was durable. A power cut may have taken it, and
+    /// what lies behind it was no more promised than it was. `last_lsn` is of the page in front.
+    fn log_end(&mut self, segment: &Segment, from: u32, last_lsn: u64) -> Result<u32, OpenError> {
+        if planted::is(Bug::CorruptIsTorn) {
+            return Ok(from);
+        }
+        // After an orderly shutdown everything was durable.
+        let found = &self.superblock;
+        let mut durable_lsn = if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 };
+        for page in from..segment.pages {
+            if let Some(view) = self.page_or_future(segment, page)? {
+                durable_lsn = durable_lsn.max(view.info.durable_lsn);
+            }
+        }
+        let mut last_lsn = last_lsn;
+        for page in from..segment.pages {
+            match self.page_or_future(segment, page)? {
+                Some(view) if view.info.lsn > last_lsn => last_lsn = view.info.lsn,
+                _ if last_lsn.saturating_add(1) >= durable_lsn => return Ok(page),
+                _ => {}
+            }
+        }
+        Ok(segment.pages)
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.

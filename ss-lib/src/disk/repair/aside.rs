@@ -7,7 +7,10 @@ use super::{
     },
     LOST_AND_FOUND, fail, sync_dir,
 };
-use std::io;
+use std::{
+    io,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// Names that are tried for one file before the directory is called full.
 const NAMES_MAX: u32 = 10_000;
@@ -48,6 +51,15 @@ fn write_note<D: Disk>(disk: &D, of: FileName, text: &str) -> Result<(), DiskErr
     disk.sync(&file).map_err(fail(Operation::Sync, name.as_str()))
 }
 
+/// `2023-11-14T22:13:20Z`, or what there is no such form of.
+fn utc(ms: u64) -> String {
+    // What lies behind the year 9999 has no form.
+    match UNIX_EPOCH.checked_add(Duration::from_millis(ms)).filter(|_| ms < 253_402_300_800_000) {
+        Some(time) => humantime::format_rfc3339_seconds(time).to_string(),
+        None => format!("{ms} ms after 1970"),
+    }
+}
+
 /// Moves a whole file into the directory. The note is written first: a file without one would not say
 /// why it is there.
 pub(super) fn set_aside<D: Disk>(
@@ -58,7 +70,7 @@ pub(super) fn set_aside<D: Disk>(
 ) -> Result<(), DiskError> {
     make_directory(disk)?;
     let to = free_name(disk, file.as_str())?;
-    write_note(disk, to, &format!("{why}.\nMoved here by a repair at {now_ms} ms since 1970.\n"))?;
+    write_note(disk, to, &format!("{why}.\nMoved here by a repair at {}.\n", utc(now_ms)))?;
     disk.rename(file.as_str(), to.as_str()).map_err(fail(Operation::Rename, file.as_str()))?;
     sync_directories(disk)
 }
@@ -95,7 +107,8 @@ pub(super) fn copy_pages<D: Disk>(
     disk.sync(&copy).map_err(fail(Operation::Sync, name.as_str()))?;
     let note = format!(
         "{pages} pages of {from}, from page {first_page} on: {why}.\n\
-         Copied here by a repair at {now_ms} ms since 1970.\n"
+         Copied here by a repair at {}.\n",
+        utc(now_ms)
     );
     write_note(disk, name, &note)?;
     sync_directories(disk)

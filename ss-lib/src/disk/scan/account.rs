@@ -12,7 +12,10 @@ use super::{
     state::{SensorState, State, cause_number},
     walk_segment,
 };
-use crate::{DropCause, Kind, SensorKey, SensorStats};
+use crate::{
+    DropCause, Kind, SensorKey, SensorStats,
+    planted::{self, Bug},
+};
 use std::{collections::BTreeMap, ops::Range};
 
 /// A place in the log: which of the scan's segments, and which page.
@@ -69,7 +72,10 @@ impl Account {
         let State { sensors, ledger, clocks, .. } = state;
         let tallies = sensors.into_iter().map(|(key, state)| {
             let tally = Tally {
-                next: state.chunk.head_seq,
+                next: match planted::is(Bug::GapsBeforeCursors) {
+                    true => 0,
+                    false => state.chunk.head_seq,
+                },
                 state,
                 found: 0,
                 gaps: 0,

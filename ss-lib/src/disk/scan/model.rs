@@ -25,6 +25,9 @@ pub struct Scan {
     pub slots: [SlotScan; 2],
     /// The newest valid slot.
     pub superblock: Option<Superblock>,
+    /// A valid one that no segment is of, though some can be read: it is another store's, and neither
+    /// `slots` nor `superblock` tells of it.
+    pub foreign_superblock: Option<Superblock>,
     /// Every file that is a segment by its name or its content, by segment and generation.
     pub segments: Vec<SegmentScan>,
     /// Runs of pages that are not part of the log, in log order.
@@ -276,6 +279,15 @@ pub struct SegmentScan {
     pub tail_cut: Option<Cut>,
     pub(crate) has_head: bool,
     pub(crate) has_footer: bool,
+    /// The page that the log ends in front of, if pages stand behind it that were never durable.
+    pub(crate) log_end: Option<u32>,
+}
+
+impl SegmentScan {
+    /// Whether the file goes on behind the pages that are read: no segment is that long.
+    pub fn is_longer_than_read(&self) -> bool {
+        self.bytes.div_ceil(super::super::page::PAGE_BYTES as u64) > u64::from(self.pages)
+    }
 }
 
 /// An end of a segment that goes.

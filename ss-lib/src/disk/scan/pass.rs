@@ -94,7 +94,7 @@ impl<'a> Pass<'a> {
                 PageClass::FutureVersion(version)
             }
             Fault::Page(fault) => PageClass::Corrupt(fault),
-            Fault::Short => PageClass::Torn,
+            Fault::Short | Fault::BehindEnd => PageClass::Torn,
             Fault::Stale => PageClass::Stale,
             Fault::Unreadable => PageClass::Unreadable,
         };
@@ -189,11 +189,11 @@ impl<'a> Pass<'a> {
         segment.data_pages = end.saturating_sub(segment.checkpoint_pages);
         let holds_nothing = !segment.has_checkpoint
             && segment.records == 0
-            && self.index > self.account.state_index;
+            && (self.index > self.account.state_index || self.scan.state_segment.is_none());
         if holds_nothing
             && matches!(segment.role, Role::Log)
             && self.index + 1 == self.scan.segments.len()
-            && self.scan.state_segment.is_some()
+            && (self.scan.state_segment.is_some() || self.index == 0)
         {
             segment.role = Role::CreationCut;
             segment.misplaced = None;

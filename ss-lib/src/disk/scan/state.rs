@@ -6,7 +6,7 @@ use super::{
         io::{Disk, DiskError},
         page::SegmentSeed,
     },
-    Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
+    Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
 };
 use crate::{DropCause, Kind};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ pub(super) fn read<D: Disk>(
     scan: &mut Scan,
     identity: &Identity,
 ) -> Result<(State, usize), DiskError> {
+    find_log_end(reader, scan, identity)?;
     let mut first = None;
     for index in (0..scan.segments.len()).rev() {
         if scan.segments[index].role != Role::Log {
@@ -70,6 +71,47 @@ pub(super) fn read<D: Disk>(
     }
     scan.sensors_beyond_limit = state.sensors_beyond_limit;
     Ok((state, first))
+}
+
+/// Finds where the log ends in a newest segment that was never sealed: in front of the first bad page that
+/// no page behind it says was durable.
+fn find_log_end<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &mut Scan,
+    identity: &Identity,
+) -> Result<(), DiskError> {
+    let newest = scan.segments.iter_mut().rev().find(|segment| segment.role == Role::Log);
+    let Some(segment) = newest.filter(|segment| !segment.has_footer) else { return Ok(()) };
+    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+    // After an orderly shutdown everything was durable.
+    let closed = scan.superblock.filter(|superblock| superblock.is_clean);
+    let durable_lsn = closed.map_or(0, |superblock| superblock.last_lsn.saturating_add(1));
+    let (mut durable_lsn, mut last_lsn, mut has_bad) = (durable_lsn, 0, false);
+    walk_segment(reader, segment, seed, &mut |_, page| {
+        match page {
+            Ok(page) => durable_lsn = page.info.durable_lsn.max(durable_lsn),
+            Err(_) => has_bad = true,
+        }
+        true
+    })?;
+    if !has_bad {
+        return Ok(());
+    }
+    let mut end = None;
+    walk_segment(reader, segment, seed, &mut |number, page| {
+        match page {
+            Ok(page) => last_lsn = page.info.lsn,
+            // A disk that does not read may read another time.
+            Err(Fault::Unreadable) => {}
+            Err(_) if last_lsn > 0 && last_lsn.saturating_add(1) >= durable_lsn => {
+                end = Some(number);
+            }
+            Err(_) => {}
+        }
+        end.is_none()
+    })?;
+    segment.log_end = end;
+    Ok(())
 }
 
 /// The first of the log's segments right in front of `first` that were never sealed: a sync failed in

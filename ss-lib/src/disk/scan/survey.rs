@@ -7,7 +7,7 @@ use super::{
         io::{Disk, DiskError, FileName, Operation, read_exact_at},
         page::{MAGIC, MAGIC_AT, PAGE_BYTES, PageFault, PageView, SegmentSeed},
         superblock::{SUPERBLOCK_FILE, Slot, Superblock},
-        {SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
+        {FILE_PAGES_MAX, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN},
     },
     Fault, ForeignFile, FuturePage, Identity, IdentitySource, PageReader, Role, Scan, ScanError,
     SegmentScan, SlotScan,
@@ -20,14 +20,15 @@ const OTHER_FILES: [&str; 2] = [super::super::real::LOCK_FILE, "reserve"];
 const SEGMENT_SUFFIX: &str = ".seg";
 /// What a repair puts behind a segment's name while two files change names.
 pub(crate) const MISPLACED_SUFFIX: &str = ".misplaced";
-/// A segment has at most these pages more than the store's size says: those of its index.
-const FILE_PAGES_MAX: u64 = 2 * SEGMENT_PAGES_MAX as u64;
 
+#[derive(Clone)]
 struct File {
     name: FileName,
     bytes: u64,
     named: Option<(u64, u8)>,
     head: Option<Head>,
+    /// The page behind the head is no page of the segment that the head names.
+    is_head_alone: bool,
 }
 
 /// Lists the files and gives each segment its role, as far as first and last pages say it.
@@ -43,7 +44,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
             let short = FileName::new(name);
             let looks_like_one = name.ends_with(SEGMENT_SUFFIX) || name.ends_with(MISPLACED_SUFFIX);
             if named.is_some() || (looks_like_one && short.as_str() == name) {
-                files.push(File { name: short, bytes, named, head: None });
+                files.push(File { name: short, bytes, named, head: None, is_head_alone: true });
             } else {
                 scan.foreign.push(ForeignFile { name: name.to_owned(), bytes });
             }
@@ -56,6 +57,7 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     let mut reader = PageReader::new(disk);
     for file in &mut files {
         file.head = read_head(&mut reader, file)?;
+        file.is_head_alone = is_head_alone(&mut reader, file)?;
     }
     // A creation that was cut leaves a superblock that was never written: the next opening begins anew.
     let is_written =
@@ -64,14 +66,12 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
         return Err(ScanError::NotAStore);
     }
     files.sort_unstable_by_key(|file| file.name);
-    scan.identity = identify(&scan, &files);
-    if let Some(identity) = scan.identity {
-        for file in &mut files {
-            if has_strange_head(&mut reader, file, &identity)? {
-                file.head = None;
-            }
-        }
+    forget_strange_heads(&mut reader, &scan, &mut files)?;
+    suspect_superblock(&mut scan, &files);
+    if scan.foreign_superblock.is_some() {
+        forget_strange_heads(&mut reader, &scan, &mut files)?;
     }
+    scan.identity = identify(&scan, &files);
     place(&mut scan, &files);
     if let Some(identity) = scan.identity {
         for index in 0..scan.segments.len() {
@@ -149,6 +149,32 @@ pub(crate) fn head_of(page: &[u8; PAGE_BYTES]) -> Option<Head> {
     PageView::check(page, seed, 0).is_ok().then_some(claimed)
 }
 
+/// One superblock against every first page that can be read: then it is the superblock that came from
+/// elsewhere, and not all of the segments.
+fn suspect_superblock(scan: &mut Scan, files: &[File]) {
+    let Some(superblock) = scan.superblock else { return };
+    let mut heads = files.iter().filter_map(|file| file.head).peekable();
+    if heads.peek().is_some() && heads.all(|head| head.store_id != superblock.store_id) {
+        scan.foreign_superblock = scan.superblock.take();
+        scan.slots = [SlotScan::Missing; 2];
+        scan.epoch = 0;
+    }
+}
+
+fn forget_strange_heads<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &Scan,
+    files: &mut [File],
+) -> Result<(), DiskError> {
+    let Some(identity) = identify(scan, files) else { return Ok(()) };
+    for file in files {
+        if has_strange_head(reader, file, &identity)? {
+            file.head = None;
+        }
+    }
+    Ok(())
+}
+
 /// Whether the first page is another file's, and one behind it is right for this file's own name: a write
 /// that went astray cost this file its first page, and nothing else of it.
 fn has_strange_head<D: Disk>(
@@ -165,7 +191,7 @@ fn has_strange_head<D: Disk>(
     }
     let opened = reader.open(file.name)?;
     let seed = SegmentSeed::new(&identity.store_id, segment, generation);
-    let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(FILE_PAGES_MAX) as u32;
+    let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
     Ok((1..pages).any(|number| {
         reader.page(&opened, number).is_ok_and(|page| PageView::check(page, seed, number).is_ok())
     }))
@@ -196,7 +222,8 @@ fn place(scan: &mut Scan, files: &[File]) {
     let store_id = scan.identity.map(|identity| identity.store_id);
     let mut ranked: Vec<(u8, SegmentScan)> = Vec::new();
     for file in files {
-        let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(FILE_PAGES_MAX) as u32;
+        let file = &without_stale_head(file, files);
+        let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
         let mut segment = SegmentScan {
             file: file.name,
             bytes: file.bytes,
@@ -245,6 +272,33 @@ fn place(scan: &mut Scan, files: &[File]) {
         }
         scan.segments.push(segment);
     }
+}
+
+/// A newest file that begins with the head of a segment long gone: it was just created when the power was
+/// cut, and its block was that segment's before.
+fn without_stale_head(file: &File, files: &[File]) -> File {
+    let mut file = file.clone();
+    let mut others =
+        files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
+    if let (Some(head), Some((number, 0))) = (file.head, file.named)
+        && head.segment < number
+        && files.len() > 1
+        && file.is_head_alone
+        && others.all(|(other, _)| other < number)
+    {
+        file.head = None;
+    }
+    file
+}
+
+fn is_head_alone<D: Disk>(reader: &mut PageReader<'_, D>, file: &File) -> Result<bool, DiskError> {
+    let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
+        return Ok(true);
+    };
+    let opened = reader.open(file.name)?;
+    let seed = SegmentSeed::new(&head.store_id, head.segment, head.generation);
+    let page = reader.page(&opened, 1);
+    Ok(!page.is_ok_and(|page| PageView::check(page, seed, 1).is_ok()))
 }
 
 fn last_page<D: Disk>(

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Stale,
     /// The disk does not read it.
     Unreadable,
+    /// The log ends in front of it: a page before it is bad, and none of them was ever durable.
+    BehindEnd,
 }
 
 /// Reads pages through one buffer.
@@ -67,6 +69,7 @@ pub(crate) struct SegmentWalk<D: Disk> {
     file: D::File,
     seed: SegmentSeed,
     pages: u32,
+    log_end: u32,
     bytes: u64,
     number: u32,
     last_lsn: Option<u64>,
@@ -88,6 +91,7 @@ impl<D: Disk> SegmentWalk<D> {
             file: reader.open(segment.file)?,
             seed,
             pages: segment.pages,
+            log_end: segment.log_end.unwrap_or(u32::MAX),
             bytes: segment.bytes,
             number: 0,
             last_lsn: None,
@@ -127,6 +131,9 @@ impl<D: Disk> SegmentWalk<D> {
         number: u32,
     ) -> Result<PageView<'r>, Fault> {
         let view = PageView::check(page, self.seed, number).map_err(Fault::Page)?;
+        if number >= self.log_end {
+            return Err(Fault::BehindEnd);
+        }
         if self.last_lsn.is_some_and(|last| view.info.lsn <= last) {
             return Err(Fault::Stale);
         }

@@ -44,12 +44,16 @@ impl Oracle {
         if let (Some(disk), Some(quota_bytes)) = (&mut self.terms.disk, restart.quota_bytes) {
             disk.quota_bytes = quota_bytes;
         }
-        let is_orderly = restart.stop != Stop::Kill;
+        let is_orderly = matches!(restart.stop, Stop::ShutDown { .. });
         let keeps_all = is_orderly && restarted.left == 0;
         let mut lost = 0;
         for index in 0..self.books.len() {
             let book = &mut self.books[index];
-            let before = self.before[index];
+            let mut before = self.before[index];
+            if restart.stop == Stop::PowerCut {
+                // What is only written is the kernel's, and goes with the power.
+                before.written_seq = before.durable_seq;
+            }
             let (after, said) = match book.sensor {
                 Some(sensor) => (engine.levels(sensor).unwrap_or_default(), engine.stats(sensor)),
                 None => forgotten(book, before),

@@ -6,8 +6,12 @@ mod store;
 use super::{Outcome, Watch, judge};
 use crate::{
     RegisterError,
+    disk::{
+        DiskError,
+        sim::{self, Image, SimDisk},
+    },
     gateway::GatewayConfig,
-    scenario::{RestartError, text::Scenario},
+    scenario::{Op, RestartError, Stop, faults::FaultClock, text::Scenario},
 };
 use core::fmt;
 use std::{
@@ -15,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
-use store::LinuxStore;
+pub(in super::super) use store::{Home, HomeGateway, LinuxStore};
 
 /// Where a run's store lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,9 @@ pub(super) fn run(
     place: &Place,
     watch: &mut impl Watch,
 ) -> Result<Outcome, RunError> {
+    if !scenario.faults.is_empty() {
+        return run_simulated(scenario, config, place, watch);
+    }
     // Removed when the store is closed.
     let (directory, _temporary) = match place {
         Place::Temporary => {
@@ -85,6 +92,103 @@ pub(super) fn run(
     outcome.recoveries_ns = core::mem::take(&mut store.recoveries_ns);
     store.shut_down().map_err(|text| RunError::Open(format!("the store in {shown}: {text}")))?;
     Ok(outcome)
+}
+
+/// Runs the scenario on a disk in memory, which does what its faults say.
+fn run_simulated(
+    scenario: &Scenario,
+    config: &GatewayConfig,
+    place: &Place,
+    watch: &mut impl Watch,
+) -> Result<Outcome, RunError> {
+    if let Place::Kept(directory) = place {
+        refuse_used(directory)?;
+    }
+    let disk = SimDisk::crashable_from(&Image::default());
+    let description = scenario.description();
+    disk.set_now_ms(description.start.ms);
+    let home = Simulated { disk: disk.clone(), seed: description.seed };
+    let mut store = LinuxStore::open(home, *config)
+        .map_err(|error| RunError::Open(format!("the simulated store: {error}")))?;
+    let clock = FaultClock::new(disk.clone(), &scenario.faults, description.seed);
+    let mut faulted = Faulted { watch, clock };
+    let drains = *place == Place::Temporary;
+    let judged = judge(scenario, &mut store, LinuxStore::size, drains, &mut faulted);
+    if let Some(error) = store.open_error {
+        return Err(RunError::Open(format!("the simulated store does not open again: {error}")));
+    }
+    let mut outcome = judged?;
+    outcome.recoveries_ns = core::mem::take(&mut store.recoveries_ns);
+    disk.heal();
+    store.shut_down().map_err(|text| RunError::Open(format!("the simulated store: {text}")))?;
+    if let Place::Kept(directory) = place {
+        write_image(&disk.image(), directory)?;
+    }
+    Ok(outcome)
+}
+
+/// Writes a simulated disk's files into a directory.
+pub fn write_image(image: &Image, directory: &Path) -> Result<(), RunError> {
+    let mut result = std::fs::create_dir_all(directory);
+    image.each_file(&mut |name, bytes| {
+        if result.is_ok() {
+            result = std::fs::write(directory.join(name), bytes);
+        }
+    });
+    result.map_err(|error| {
+        let shown = directory.display();
+        RunError::Open(format!("the store cannot be written to {shown} ({error}): make room there"))
+    })
+}
+
+/// A disk in memory, over several openings.
+struct Simulated {
+    disk: SimDisk,
+    seed: u64,
+}
+
+impl Home for Simulated {
+    type Disk = SimDisk;
+
+    fn disk(&mut self) -> Result<SimDisk, DiskError> {
+        Ok(self.disk.clone())
+    }
+
+    fn closing(&mut self, stop: Stop) {
+        if stop == Stop::PowerCut {
+            let number = self.disk.steps() as u32;
+            self.disk.cut_power(sim::Outcome::Drawn { number, bytes: 4096 }, self.seed);
+        }
+    }
+
+    fn ticked(&mut self, now_ms: u64) {
+        self.disk.set_now_ms(now_ms);
+    }
+}
+
+/// Tells the disk of its faults while somebody watches.
+struct Faulted<'a, W> {
+    watch: &'a mut W,
+    clock: FaultClock,
+}
+
+impl<W: Watch> Watch for Faulted<'_, W> {
+    fn begin(&mut self, op: Op) {
+        self.watch.begin(op);
+    }
+
+    fn end(&mut self, op: Op) {
+        self.watch.end(op);
+    }
+
+    fn progress(&mut self, virtual_ms: u64) {
+        self.clock.advance(virtual_ms);
+        self.watch.progress(virtual_ms);
+    }
+
+    fn is_cancelled(&mut self) -> bool {
+        self.watch.is_cancelled()
+    }
 }
 
 /// A store is created in a directory that is not there, or that is empty.

@@ -2,6 +2,7 @@
 
 mod disk;
 mod expectations;
+mod faults;
 mod groups;
 mod timeline;
 
@@ -21,6 +22,7 @@ use crate::{
 use core::ops::Range;
 use disk::{disk, disk_limits, restarts};
 use expectations::expectations;
+use faults::{Times, faults};
 use groups::groups;
 use timeline::{clock_steps, outages, pressures};
 use toml::Spanned;
@@ -48,7 +50,16 @@ pub(super) fn scenario(
     let sensors: u32 = groups.iter().map(|group| group.count).sum();
     let (geometry, losses_max) = store(&document.store, profile, sensors, document, source)?;
     let disk = disk(document, profile, (sensors, losses_max), source)?;
-    let restarts = restarts(document, duration_ms, &mut groups, source)?;
+    let mut restarts = restarts(document, duration_ms, &mut groups, source)?;
+    let mut clock_steps = clock_steps(document, source)?;
+    let mut disk_limits = disk_limits(document, source)?;
+    let times = Times {
+        duration_ms,
+        restarts: &mut restarts,
+        clock_steps: &mut clock_steps,
+        disk_limits: &mut disk_limits,
+    };
+    let faults = faults(document, profile, times, source)?;
     let uploader = match &document.uploader {
         Some(table) => Some(uploader(table, source)?),
         None => None,
@@ -74,10 +85,11 @@ pub(super) fn scenario(
         groups,
         uploader,
         outages: outages(document, duration_ms, source)?,
-        clock_steps: clock_steps(document, source)?,
+        clock_steps,
         pressures: pressures(document, source)?,
-        disk_limits: disk_limits(document, source)?,
+        disk_limits,
         restarts,
+        faults,
     })
 }
 

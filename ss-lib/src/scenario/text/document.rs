@@ -8,6 +8,7 @@ use super::{
         SignedMillis, Value,
     },
 };
+use crate::scenario::faults::{CallName, FaultKind};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -36,6 +37,8 @@ pub(super) struct Document {
     pub(super) kill: Vec<KillTable>,
     #[serde(default)]
     pub(super) restart: Vec<RestartTable>,
+    #[serde(default)]
+    pub(super) fault: Vec<FaultTable>,
     #[serde(default)]
     pub(super) expect: ExpectTable,
 }
@@ -166,6 +169,22 @@ pub(super) struct DiskFullTable {
     #[serde(rename = "for")]
     pub(super) length: Spanned<Millis>,
     pub(super) free: Option<Bytes>,
+}
+
+/// `[[fault]]`: what a disk, the power or a clock does.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultTable {
+    pub(super) kind: Spanned<FaultKind>,
+    pub(super) at: Option<Spanned<Millis>>,
+    pub(super) every: Option<Spanned<Millis>>,
+    pub(super) chance: Option<Spanned<Chance>>,
+    pub(super) everywhere: Option<Spanned<bool>>,
+    pub(super) call: Option<Spanned<CallName>>,
+    #[serde(rename = "for")]
+    pub(super) length: Option<Spanned<Millis>>,
+    pub(super) free: Option<Spanned<Bytes>>,
+    pub(super) by: Option<Spanned<SignedMillis>>,
 }
 
 #[derive(Deserialize)]

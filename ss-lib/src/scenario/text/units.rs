@@ -102,7 +102,7 @@ impl Scalar for Count {
 }
 
 /// A duration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Millis(pub(super) u64);
 
 impl Millis {

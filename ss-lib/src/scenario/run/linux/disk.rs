@@ -1,10 +1,8 @@
-//! Real files whose use is counted, and that can be told to take no more.
+//! A disk whose use is counted, and that can be told to take no more.
 
-use crate::disk::{Disk, FileName, RealDisk, Space};
+use crate::disk::{Disk, FileName, Space};
 use std::{
-    fs::File,
     io,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -65,17 +63,21 @@ impl Meter {
     }
 }
 
-/// Real files whose use is counted. One thread writes.
+/// A disk whose use is counted. One thread writes.
 #[derive(Debug)]
-pub(super) struct MeteredDisk {
-    files: RealDisk,
+pub(in super::super::super) struct MeteredDisk<D> {
+    files: D,
     meter: Arc<Meter>,
 }
 
-impl MeteredDisk {
-    /// Opens the directory as its one owner.
-    pub(super) fn open(path: &Path, meter: Arc<Meter>) -> Result<Self, crate::disk::DiskError> {
-        Ok(Self { files: RealDisk::open_owned(path)?, meter })
+impl<D: Disk> MeteredDisk<D> {
+    pub(super) fn new(files: D, meter: Arc<Meter>) -> Self {
+        let mut bytes = 0;
+        // A power cut changes what is there. A disk that cannot be listed is not opened either.
+        if files.list(&mut |_, of_file| bytes += of_file).is_ok() {
+            meter.resize(meter.bytes.load(Relaxed), bytes);
+        }
+        Self { files, meter }
     }
 
     fn bytes_of(&self, name: &str) -> u64 {
@@ -83,38 +85,38 @@ impl MeteredDisk {
     }
 }
 
-impl Disk for MeteredDisk {
-    type File = File;
+impl<D: Disk> Disk for MeteredDisk<D> {
+    type File = D::File;
 
     fn list(&self, each: &mut dyn FnMut(&str, u64)) -> io::Result<()> {
         self.files.list(each)
     }
 
-    fn open(&self, name: &str) -> io::Result<File> {
+    fn open(&self, name: &str) -> io::Result<D::File> {
         self.files.open(name)
     }
 
-    fn open_writable(&self, name: &str) -> io::Result<File> {
+    fn open_writable(&self, name: &str) -> io::Result<D::File> {
         self.files.open_writable(name)
     }
 
-    fn create(&self, name: &str) -> io::Result<File> {
+    fn create(&self, name: &str) -> io::Result<D::File> {
         let file = self.files.create(name)?;
         let is_segment = FileName::segment(name).is_some();
         self.meter.segments_created.fetch_add(is_segment.into(), Relaxed);
         Ok(file)
     }
 
-    fn len(&self, file: &File) -> io::Result<u64> {
+    fn len(&self, file: &D::File) -> io::Result<u64> {
         self.files.len(file)
     }
 
-    fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    fn read_at(&self, file: &D::File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         self.files.read_at(file, bytes, offset)
     }
 
     /// As a full disk does it: what has room is taken, and only what is asked after that is refused.
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    fn write_at(&self, file: &D::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let before = self.files.len(file)?;
         let end_max = before.saturating_add(self.meter.free_bytes());
         let takes = end_max.saturating_sub(offset).min(bytes.len() as u64) as usize;
@@ -127,14 +129,14 @@ impl Disk for MeteredDisk {
         Ok(written)
     }
 
-    fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+    fn set_len(&self, file: &D::File, len: u64) -> io::Result<()> {
         let before = self.files.len(file)?;
         self.files.set_len(file, len)?;
         self.meter.resize(before, len);
         Ok(())
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
+    fn sync(&self, file: &D::File) -> io::Result<()> {
         self.meter.fsyncs.fetch_add(1, Relaxed);
         self.files.sync(file)
     }
@@ -171,12 +173,16 @@ impl Disk for MeteredDisk {
         let space = self.files.space()?;
         Ok(Space { free_bytes: space.free_bytes.min(self.meter.free_bytes()), ..space })
     }
+
+    fn now_ms(&self) -> u64 {
+        self.files.now_ms()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Meter, MeteredDisk};
-    use crate::disk::Disk;
+    use crate::disk::{Disk, RealDisk};
     use std::{
         io::ErrorKind,
         sync::{Arc, atomic::Ordering::Relaxed},
@@ -186,7 +192,8 @@ mod tests {
     fn a_full_disk_takes_what_has_room_and_what_is_removed_makes_some() {
         let directory = tempfile::tempdir().unwrap();
         let meter = Arc::new(Meter::default());
-        let disk = MeteredDisk::open(directory.path(), Arc::clone(&meter)).unwrap();
+        let disk =
+            MeteredDisk::new(RealDisk::open_owned(directory.path()).unwrap(), Arc::clone(&meter));
         let file = disk.create("a").unwrap();
         assert_eq!(disk.write_at(&file, &[1; 100], 0).unwrap(), 100);
         meter.limit(50);

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     AppendError, BatchToken, ConsumeError, Levels, Loss, Record, RegisterError, Sensor,
     SensorConfig, SensorKey, SensorStats, StaleBatch, Timestamp,
+    disk::{Disk, DiskError, RealDisk},
     gateway::{Gateway, GatewayConfig, GatewayFault, OpenError, footprint_bytes},
     ram::{LedgerStats, PoolStats},
     scenario::{Answer, DiskUse, Engine, Restart, RestartError, Restarted, Stop},
@@ -17,28 +18,55 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Where a store's disk is to be had, again and again.
+pub(in super::super::super) trait Home {
+    /// The disk.
+    type Disk: Disk;
+
+    /// The disk for the next opening, as its one owner.
+    fn disk(&mut self) -> Result<Self::Disk, DiskError>;
+    /// The store is open on it.
+    fn opened(&mut self, _gateway: &HomeGateway<Self>) {}
+    /// It is about to be closed, in this way.
+    fn closing(&mut self, _stop: Stop) {}
+    /// It is told the time, in ms of virtual time.
+    fn ticked(&mut self, _now_ms: u64) {}
+}
+
+/// A gateway on a home's disk, whose use is counted.
+pub(in super::super::super) type HomeGateway<H> = Gateway<MeteredDisk<<H as Home>::Disk>>;
+
+/// Real files in a directory.
+impl Home for PathBuf {
+    type Disk = RealDisk;
+
+    fn disk(&mut self) -> Result<RealDisk, DiskError> {
+        RealDisk::open_owned(self)
+    }
+}
+
 /// A gateway that the scenario itself drives: its ticks are the driver's.
-pub(super) struct LinuxStore {
+pub(in super::super::super) struct LinuxStore<H: Home = PathBuf> {
     /// `None` only between two openings, and for ever after one that failed.
-    gateway: Option<Gateway<MeteredDisk>>,
+    gateway: Option<HomeGateway<H>>,
     config: GatewayConfig,
-    directory: PathBuf,
+    home: H,
     meter: Arc<Meter>,
     /// Sectors written in the openings before.
     sectors_before: u64,
     /// Why the store is not open again.
-    pub(super) open_error: Option<OpenError>,
+    pub(in super::super::super) open_error: Option<OpenError>,
     /// How long each opening after a stop took, in ns.
     pub(super) recoveries_ns: Vec<u64>,
 }
 
-impl LinuxStore {
+impl<H: Home> LinuxStore<H> {
     /// Opens the store for the first time.
-    pub(super) fn open(directory: PathBuf, config: GatewayConfig) -> Result<Self, OpenError> {
+    pub(in super::super::super) fn open(home: H, config: GatewayConfig) -> Result<Self, OpenError> {
         let mut store = Self {
             gateway: None,
             config,
-            directory,
+            home,
             meter: Arc::default(),
             sectors_before: 0,
             open_error: None,
@@ -49,13 +77,14 @@ impl LinuxStore {
     }
 
     fn reopen(&mut self) -> Result<(), OpenError> {
-        let disk = MeteredDisk::open(&self.directory, Arc::clone(&self.meter))?;
-        self.gateway = Some(Gateway::open(disk, &self.config)?);
+        let disk = MeteredDisk::new(self.home.disk()?, Arc::clone(&self.meter));
+        let gateway = self.gateway.insert(Gateway::open(disk, &self.config)?);
+        self.home.opened(gateway);
         Ok(())
     }
 
     /// What the store costs, in its present opening.
-    pub(super) fn size(&self) -> StoreSize {
+    pub(in super::super::super) fn size(&self) -> StoreSize {
         let pool = self.gateway().pool();
         let sector_bytes = self.config.pool_bytes / u64::from(pool.sectors_total.max(1));
         StoreSize {
@@ -66,7 +95,7 @@ impl LinuxStore {
     }
 
     /// Shuts the store down in order, with what it holds.
-    pub(super) fn shut_down(mut self) -> Result<(), String> {
+    pub(in super::super::super) fn shut_down(mut self) -> Result<(), String> {
         let report = self.gateway_mut().shut_down(None, &mut |_| {});
         match report.error {
             Some(error) => Err(format!("{} records were left unwritten: {error}", report.left)),
@@ -74,16 +103,16 @@ impl LinuxStore {
         }
     }
 
-    fn gateway(&self) -> &Gateway<MeteredDisk> {
+    fn gateway(&self) -> &HomeGateway<H> {
         self.gateway.as_ref().expect("a run ends with an opening that failed")
     }
 
-    fn gateway_mut(&mut self) -> &mut Gateway<MeteredDisk> {
+    fn gateway_mut(&mut self) -> &mut HomeGateway<H> {
         self.gateway.as_mut().expect("a run ends with an opening that failed")
     }
 }
 
-impl Engine for LinuxStore {
+impl<H: Home> Engine for LinuxStore<H> {
     type Fault = GatewayFault;
 
     fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
@@ -146,6 +175,7 @@ impl Engine for LinuxStore {
     }
 
     fn tick(&mut self, now_ms: u64) {
+        self.home.ticked(now_ms);
         self.gateway_mut().tick(now_ms);
     }
 
@@ -192,13 +222,14 @@ impl Engine for LinuxStore {
     fn restart(&mut self, restart: &Restart) -> Result<Restarted, RestartError> {
         let mut gateway = self.gateway.take().ok_or(RestartError::Open)?;
         let left = match restart.stop {
-            Stop::Kill => 0,
+            Stop::Kill | Stop::PowerCut => 0,
             Stop::ShutDown { deadline_ms } => {
                 let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
                 gateway.shut_down(deadline, &mut |_| {}).left
             }
         };
         self.sectors_before += gateway.disk().sectors;
+        self.home.closing(restart.stop);
         // What is in RAM only is gone with it.
         drop(gateway);
         self.config.pool_bytes = restart.pool_bytes.unwrap_or(self.config.pool_bytes);
