@@ -21,9 +21,16 @@ impl fmt::Display for SensorKey {
 /// A registered sensor's place in one store: what every operation takes. Ask the store for it once
 /// (`register` or `find`) and keep it. It stays valid for the life of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
 pub struct Sensor(pub(crate) u32);
 
 impl Sensor {
+    /// The sensor in the `index`th place, for whoever had to keep the number instead of the handle. If
+    /// the store has no such place, every operation says `UnknownSensor`.
+    pub const fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The place in order of registration, from 0.
     pub const fn index(self) -> usize {
         self.0 as usize

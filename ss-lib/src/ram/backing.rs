@@ -71,7 +71,8 @@ pub trait Memory {
     fn check(&mut self) -> Result<(), Fault>;
 }
 
-/// The memory of a store: [`Inline`](super::Inline) or [`Shared`](super::Shared). Sealed.
+/// The memory of a store: [`Inline`](super::Inline), [`Lent`](super::Lent) or
+/// [`Shared`](super::Shared). Sealed.
 pub trait Backing: Memory {}
 
 impl<M: Memory> Backing for M {}

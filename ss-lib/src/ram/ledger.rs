@@ -290,10 +290,10 @@ mod tests {
     #[test]
     #[cfg(feature = "std")]
     fn what_no_entry_names_is_told_in_order() {
-        let mut ring = [Loss::NONE; 6];
+        let (mut ring, mut newest) = ([Loss::NONE; 6], [0_u8; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
-            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         for (sensor, first, count) in [(1, 20, 10), (2, 0, 100), (1, 5, 5), (1, 28, 12)] {
             ledger.record(loss(sensor, first, count));
         }

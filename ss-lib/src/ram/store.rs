@@ -55,6 +55,11 @@ pub struct Store<B> {
 }
 
 impl<B: Backing> Store<B> {
+    /// The number of this opening.
+    pub fn epoch(&self) -> u32 {
+        self.backing.config().epoch
+    }
+
     /// Registers a sensor; it is active at once.
     pub fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
         if config.kind == Kind::TimeSeries && config.period_ms == 0 {
