@@ -11,7 +11,10 @@ use ss_lib::{
     AppendError, Record, Sensor, SensorConfig, SensorKey,
     gateway::{Durability, Gateway, GatewayConfig, HealthCause, WhenFull},
 };
-use ss_tests::disk::faulty::{Call, Due, Fault, FaultyDisk};
+use ss_tests::disk::{
+    damage::look,
+    faulty::{Call, Due, Fault, FaultyDisk},
+};
 
 const SENSORS: u64 = 3;
 
@@ -392,4 +395,43 @@ fn a_kill_after_a_failed_sync_gives_no_number_to_another_record() {
         }
     }
     assert!(reached > 0, "no number stood in a segment in doubt only");
+}
+
+/// A disk was smaller than its file system believed: the sync that ends a segment failed for want of space,
+/// the reserve was opened, the cursors were saved in another segment, and with that one's sync the records
+/// that were gone counted as durable.
+#[test]
+fn a_sync_that_fails_for_want_of_space_makes_nothing_durable() {
+    let config = GatewayConfig { durability: Durability::EverySpill, ..config() };
+    let mut failed = 0;
+    for nth in 0..220 {
+        let disk = FaultyDisk::default();
+        let mut story = Story::begin(disk.clone(), &config);
+        disk.fail(Due { call: Call::Sync, fault: Fault::DroppedFull, nth, times: 1 });
+        let mut durable = vec![0; SENSORS as usize];
+        for second in 0..90 {
+            for _ in 0..60 {
+                story.add();
+            }
+            story.upload(1 + second % 3);
+            story.tick(1_000);
+            if disk.failed() > 0 {
+                // At once, before anything else makes up for it.
+                for (durable, &sensor) in durable.iter_mut().zip(&story.sensors) {
+                    *durable = story.gateway.levels(sensor).unwrap().durable_seq;
+                }
+                break;
+            }
+        }
+        failed += disk.failed();
+        let got = story.got.clone();
+        drop(story);
+        let found = look(disk.memory()).2;
+        for (id, (durable, got)) in (0..).zip(durable.into_iter().zip(got)) {
+            let key = SensorKey { source: 1, id };
+            let missing = (got..durable).find(|&seq| !found.contains_key(&(key, seq)));
+            assert_eq!(missing, None, "sync {nth}: {key} was durable up to {durable}");
+        }
+    }
+    assert!(failed > 60, "{failed} syncs failed");
 }

@@ -5,7 +5,7 @@ use crate::{
     output::{self, Style, printable},
     progress::KillProgress,
     store::{self, cannot},
-    text::{count, grouped, seconds, shell_word},
+    text::{count, duration, grouped, shell_word},
 };
 use serde::Serialize;
 use ss_lib::{
@@ -212,7 +212,7 @@ fn lines(report: &Report, arguments: &Arguments, style: Style) -> String {
         Some(error) => writeln!(text, "  after {}: {error}", count(report.kills, "kill")),
     };
     let rate = report.kills.saturating_mul(1_000) / report.wall_ms.max(1);
-    let took = seconds(report.wall_ms as f64);
+    let took = duration(report.wall_ms);
     let _ = writeln!(
         text,
         "\nkills     {}, {} of them while the store was opened; {took}, {rate} a second",

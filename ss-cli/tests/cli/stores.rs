@@ -4,6 +4,7 @@ use crate::support::{Place, files, shell, stderr, stdout};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
+    path::Path,
 };
 
 /// Each command that only looks.
@@ -176,6 +177,33 @@ fn a_terminal_gets_colour_in_lines_that_fit_and_no_colour_if_it_wants_none() {
         assert!(!plain.contains('\u{1b}'), "{plain}");
         assert!(plain.lines().all(|line| line.chars().count() <= columns), "{plain}");
         assert!(columns < 80 || plain.lines().count() <= 45, "{plain}");
+    }
+}
+
+/// B45: counters of 64 bits were printed with a format of 32. The store whose numbers are near their ends shows
+/// them whole in every output.
+#[test]
+fn field_b45_numbers_above_32_bits_of_a_store_are_printed_whole() {
+    let place = Place::new();
+    let store =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../ss-lib/testdata/format-v1/numbers-end");
+    let store = store.to_str().unwrap();
+    // The first record held of sensor 0/7 and the number after its last.
+    let (head, end) = ("18446744073709549635", "18446744073709549715");
+    let inspect = |more: &[&str]| {
+        let output = place.ss(&[&["inspect", store][..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{more:?}");
+        stdout(&output).replace(',', "")
+    };
+    for more in [&["--sensor", "0/7"][..], &["--json"], &["--sensors", "--json"]] {
+        let text = inspect(more);
+        assert!(text.contains(end), "{more:?} does not say {end}: {text}");
+    }
+    assert!(inspect(&["--sensor", "0/7"]).contains(head));
+    assert!(inspect(&["--records", "--sensor", "0/7"]).contains(head));
+    for format in ["csv", "jsonl"] {
+        let output = place.ss(&["export", store, "--sensor", "0/7", "--format", format]);
+        assert!(stdout(&output).contains(head), "{format}: {}", stdout(&output));
     }
 }
 

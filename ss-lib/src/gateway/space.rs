@@ -31,7 +31,12 @@ impl<D: Disk> Gateway<D> {
             return Ok(());
         }
         if core.log.is_open() {
-            core.log.seal()?;
+            let sealed = core.log.seal();
+            if sealed.as_ref().is_err_and(|error| error.operation == Operation::Sync) {
+                // Before another segment is begun: its sync says nothing of what is gone here.
+                self.sync_failed(core);
+            }
+            sealed?;
             self.mark_durable(core);
         }
         core.log.create_segment()?;

@@ -80,6 +80,9 @@ impl<D: Disk> Gateway<D> {
             let unsent = self.ram.with_tenant(sensor, |_, tier, _| tier.disk_unsent() as usize);
             let records = look.records.min(unsent.unwrap_or(0));
             if records == 0 {
+                if look.records == 0 && look.missing.0 >= look.missing.1 {
+                    self.forget_rest(sensor);
+                }
                 continue;
             }
             let places = &mut core.places[sensor.index()];
@@ -210,6 +213,19 @@ impl<D: Disk> Gateway<D> {
             left -= count;
             from = first + count;
         }
+    }
+
+    /// More records counted as held on disk than there are numbers for: whoever wrote that down erred, and
+    /// nobody may look for them for ever. No range can be named for them.
+    fn forget_rest(&self, sensor: Sensor) {
+        let lost = self.ram.with_tenant(sensor, |_, tier, _| {
+            let lost = tier.disk_unsent();
+            tier.drop_range(tier.disk_end, tier.disk_end, lost);
+            tier.count_corrupt(u64::from(lost));
+            u64::from(lost)
+        });
+        self.inner.health.set(super::HealthCause::Damaged, true);
+        self.ram.with_ledger(|mut ledger| ledger.count_forgotten(lost.unwrap_or(0)));
     }
 
     /// Copies into `out` what `consume` would hand out next, without any effect on the store.

@@ -23,7 +23,7 @@ pub struct Load {
     seed: u64,
 }
 
-/// SplitMix64's output function (Steele, Lea, Flood 2014).
+/// `SplitMix64`'s output function (Steele, Lea, Flood 2014).
 pub(super) const fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

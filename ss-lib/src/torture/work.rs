@@ -95,7 +95,7 @@ fn try_work<D: Disk>(
     let mut gateway = Gateway::open(disk, &load.config()).map_err(Outcome::NotOpened)?;
     let registered = register(&mut gateway);
     let sensors = registered.map_err(|_| Outcome::Impossible("a sensor was not registered"))?;
-    let mut worker = Worker { gateway, sensors, limits: Default::default(), load, out };
+    let mut worker = Worker { gateway, sensors, limits: Arc::default(), load, out };
     let epoch = worker.gateway.epoch();
     worker.say(&receipt::opened(epoch))?;
     worker.tell()?;
@@ -192,7 +192,7 @@ impl<D: Disk> Worker<'_, D> {
     fn run_steps(&mut self, steps: u32) -> Result<(), Outcome> {
         for step in 0..u64::from(steps) {
             for place in 0..SENSORS {
-                for _ in 0..1 + self.load.choose(100 + place as u64, 40) {
+                for _ in 0..=self.load.choose(100 + place as u64, 40) {
                     add_next(&mut self.gateway, self.sensors[place], place);
                 }
             }

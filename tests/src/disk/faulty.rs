@@ -35,6 +35,9 @@ pub enum Fault {
     Interrupted,
     /// A sync fails, and what was written since the last one is gone.
     Dropped,
+    /// The same, and what it says is that there is no space: a disk that is smaller than its file system
+    /// believes.
+    DroppedFull,
 }
 
 /// A fault that is due at the `nth` call from when it was set, 0 the next one, and at so many more.
@@ -169,7 +172,7 @@ impl FaultyDisk {
 
 fn error(fault: Fault) -> io::Error {
     match fault {
-        Fault::NoSpace => io::ErrorKind::StorageFull.into(),
+        Fault::NoSpace | Fault::DroppedFull => io::ErrorKind::StorageFull.into(),
         Fault::Interrupted => io::ErrorKind::Interrupted.into(),
         Fault::Io | Fault::Short | Fault::Dropped => io::Error::other("the disk failed"),
     }
@@ -241,7 +244,7 @@ impl Disk for FaultyDisk {
         drop(self.hold.1.wait_while(held, |is_held| *is_held).unwrap());
         let dirty = self.script().dirty.remove(file).unwrap_or_default();
         let Some(fault) = fault else { return Ok(()) };
-        if fault == Fault::Dropped {
+        if matches!(fault, Fault::Dropped | Fault::DroppedFull) {
             // The kernel gave up on the pages and forgot them.
             for (from, to) in dirty {
                 self.memory.edit(file, |bytes| {

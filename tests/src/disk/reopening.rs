@@ -25,7 +25,9 @@ const BATCHES_MAX: usize = 100_000;
 pub fn reopen_and_survive(bytes: &[u8]) {
     let (disk, is_forged) = hostile_or_rotten(bytes);
     use_it(disk.clone(), is_forged);
-    salvaged_is_whole(&disk);
+    if !is_forged {
+        salvaged_is_whole(&disk);
+    }
     survive(&disk);
     use_it(disk, is_forged);
 }
@@ -95,7 +97,12 @@ fn use_it(disk: MemoryDisk, is_forged: bool) {
     // It can be looked at and opened again, and what was just added is there.
     let found = scan(disk.memory()).expect("it was open");
     drop(plan(&found));
-    let gateway = Gateway::open(disk, &config()).expect("it was open");
+    let gateway = match Gateway::open(disk, &config()) {
+        Ok(gateway) => gateway,
+        // What somebody forged may stand behind what was just written.
+        Err(_) if is_forged => return,
+        Err(error) => panic!("it was open: {error}"),
+    };
     let sensor = gateway.find(NEW).expect("it was registered, and records of it are held");
     assert_eq!(gateway.unsent(sensor), Ok(10));
 }

@@ -152,7 +152,9 @@ impl Roll {
             sensor.chunk.hole = (head_seq, head_seq);
             sensor.position = position;
         }
-        known.held += missing + extent.end_seq - extent.first_seq.max(known.end_seq);
+        // Forged cursors may say more than there are numbers.
+        let found = extent.end_seq - extent.first_seq.max(known.end_seq);
+        known.held = known.held.saturating_add(missing).saturating_add(found);
         known.end_seq = extent.end_seq;
     }
 

@@ -76,8 +76,18 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
     if let Some(identity) = scan.identity {
         for index in 0..scan.segments.len() {
             let (is_footer, future) = last_page(&mut reader, &scan.segments[index], &identity)?;
-            scan.segments[index].has_footer = is_footer;
+            let segment = &mut scan.segments[index];
+            segment.has_footer = is_footer;
             scan.future = scan.future.or(future);
+            // A power cut while the footer was written: its bytes came, and the file's size ran ahead of
+            // them. What stands behind a footer is nothing.
+            let has_rest = !segment.bytes.is_multiple_of(PAGE_BYTES as u64);
+            if !is_footer && has_rest && segment.pages > 1 {
+                let whole = SegmentScan { pages: segment.pages - 1, ..*segment };
+                if last_page(&mut reader, &whole, &identity)?.0 {
+                    *segment = SegmentScan { has_footer: true, ..whole };
+                }
+            }
         }
     }
     choose_generations(&mut scan.segments);
