@@ -284,6 +284,12 @@ impl Home for SimHome {
         tape.refresh(steps);
         tape.gateway = None;
         tape.handles.fill(None);
+        if stop == Stop::PowerCut {
+            // What is only written is the kernel's, and goes with the power.
+            for levels in &mut tape.now.levels {
+                levels.written_seq = levels.durable_seq;
+            }
+        }
         drop(tape);
         if stop == Stop::PowerCut {
             self.disk.cut_power(Outcome::Drawn { number: steps as u32, bytes: 512 }, self.seed);
