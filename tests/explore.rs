@@ -74,6 +74,7 @@ fn each_durability_keeps_what_it_promises() {
         let limits =
             Limits { cuts_max: setting("SS_CUTS", 80), second_every: 64, ..Limits::default() };
         let explored = explorer.explore(&limits, &Unseen);
+        println!("{durability}");
         assert_kept(&explorer, &explored);
         assert!(explored.distinct > 500, "{durability}: {explored:?}");
     }
