@@ -649,7 +649,8 @@ fn record(
         let text = store.open_error.as_ref().map_or_else(|| error.to_string(), ToString::to_string);
         return Err(RunError::Open(format!("the simulated store does not open again: {text}")));
     }
-    // An orderly end is a part of what is cut.
+    // An orderly end is a part of what is cut; a fault that is still due would be none of it.
+    disk.heal();
     store.shut_down().map_err(RunError::Open)?;
     disk.set_hook(None);
     let steps = disk.take_journal();

@@ -221,18 +221,18 @@ fn place(scan: &mut Scan, files: &[File]) {
     }
 }
 
-/// A newest file that begins with the head of a segment long gone: it was just created when the power was
-/// cut, and its block was that segment's before.
+/// A file that was just created when the power was cut, and whose first block holds the head of another
+/// segment from before: the newest segment, or a squeeze beside its source.
 fn without_stale_head(file: &File, files: &[File]) -> File {
     let mut file = file.clone();
+    let (Some(head), Some((number, generation))) = (file.head, file.named) else { return file };
     let mut others =
         files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
-    if let (Some(head), Some((number, 0))) = (file.head, file.named)
-        && head.segment < number
-        && files.len() > 1
-        && file.is_head_alone
-        && others.all(|(other, _)| other < number)
-    {
+    let is_new = match generation {
+        0 => head.segment < number && files.len() > 1 && others.all(|(other, _)| other < number),
+        _ => others.any(|(other, before)| other == number && before < generation),
+    };
+    if is_new && file.is_head_alone && (head.segment, head.generation) != (number, generation) {
         file.head = None;
     }
     file
