@@ -1,150 +1,150 @@
 //! Real processes that are killed at random moments, and ended by a signal: what the store says after it
-//! is held against what the process had been told.
+//! is held against what the process had been told. `ss torture` does the same on a user's own disk.
 //!
 //! `SS_KILL_CYCLES` asks for more kills, `SS_KILL_SEED` for other moments.
 #![cfg(not(feature = "shuttle"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "helpers are tests too, and test data are small"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
 
 use rustix::process::{Pid, Signal, kill_process};
 use ss_lib::{
-    Record,
-    disk::{RealDisk, Verdict, plan, scan},
-    gateway::Gateway,
+    disk::PAGE_BYTES,
+    gateway::{Gateway, GatewayConfig},
+    torture::{Breach, Floor, Options, SENSORS, Told, Torture, judge},
 };
-use ss_tests::{
-    child::{Receipt, SENSORS, config, register, value},
-    settings,
-};
+use ss_tests::settings;
 use std::{
-    io::{BufRead, BufReader, Read},
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-fn spawn(dir: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_gateway-child"))
-        .arg(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
-}
-
-/// The last complete receipt of each sensor.
-fn receipts(output: &str) -> [Receipt; SENSORS] {
-    let mut last = [Receipt::default(); SENSORS];
-    let end = output.rfind('\n').map_or(0, |end| end + 1);
-    for receipt in output[..end].lines().filter_map(Receipt::parse) {
-        last[receipt.sensor] = receipt;
-    }
-    last
-}
-
-/// What must hold of a store that was left: nothing written is missing, nothing durably answered is back.
-fn hold(dir: &Path, told: &[Receipt; SENSORS], seed: u64) {
-    let disk = RealDisk::open_shared(dir).unwrap();
-    let looked = scan(&disk).unwrap();
-    let planned = plan(&looked);
-    assert_eq!(planned.verdict, Verdict::Sound, "seed {seed}: {:?}", planned.findings);
-    let mut gateway = Gateway::open_dir(dir, &config()).unwrap();
-    let sensors = register(&mut gateway);
-    gateway.check().unwrap();
-    let mut out = vec![Record::default(); 1_000];
-    for (place, (&sensor, told)) in sensors.iter().zip(told).enumerate() {
-        let levels = gateway.levels(sensor).unwrap();
-        let at = format!("seed {seed}, sensor {place}: told {told:?}, then {levels:?}");
-        assert!(levels.added_seq >= told.written_seq, "{at}");
-        assert!(levels.acked_seq >= told.acked_durable_seq, "{at}");
-        // Everything from the head on is there, in order, without a gap.
-        let mut next = levels.acked_seq;
-        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
-            for record in &out[..token.count() as usize] {
-                assert_eq!((record.seq, record.value), (next, value(place, next)), "{at}");
-                next += 1;
-            }
-            // It stays for the next process, unless this is the end.
-            if next >= levels.added_seq {
-                gateway.nack(token).unwrap();
-                break;
-            }
-            gateway.ack(token).unwrap();
-        }
-        assert_eq!(next, levels.added_seq, "{at}");
-        assert!(gateway.stats(sensor).unwrap().is_conserved());
-        assert_eq!(gateway.stats(sensor).unwrap().dropped(), 0, "{at}");
-    }
-    gateway.sync().unwrap();
+fn child(store: &Path, seed: u64) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway-child"));
+    command.arg(store).arg(seed.to_string());
+    command
 }
 
 #[test]
 fn a_process_that_is_killed_at_any_moment_loses_nothing_that_it_was_told_is_written() {
-    let cycles: u64 = settings::number("SS_KILL_CYCLES", 40);
-    let mut seed: u64 = settings::number("SS_KILL_SEED", 1);
+    let kills = settings::number("SS_KILL_CYCLES", 100);
+    let seed = settings::number("SS_KILL_SEED", 1);
     let dir = tempfile::tempdir().unwrap();
-    let (mut with_receipts, mut written) = (0, 0);
-    for _ in 0..cycles {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut child = spawn(dir.path());
-        let mut output = child.stdout.take().unwrap();
-        let reader = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = output.read_to_string(&mut text);
-            text
-        });
-        std::thread::sleep(Duration::from_micros(3_000 + (seed >> 33) % 250_000));
-        signal(&child, Signal::KILL);
-        child.wait().unwrap();
-        let told = receipts(&reader.join().unwrap());
-        with_receipts += u64::from(told.iter().any(|receipt| receipt.written_seq > 0));
-        written += told.iter().map(|receipt| receipt.written_seq).sum::<u64>();
-        hold(dir.path(), &told, seed);
+    let mut torture = Torture::new(dir.path(), Options { kills, seed }, &child).unwrap();
+    let outcome = torture.run(&mut |_| true);
+    let figures = *torture.figures();
+    if let Err(error) = outcome {
+        let store = dir.keep();
+        panic!("seed {seed}, {figures:?}: {error}; the store is {}", store.display());
     }
-    eprintln!("{cycles} kills, {with_receipts} of them after something was written");
-    assert!(with_receipts > cycles / 3 && written > 0);
+    eprintln!("{figures:?}");
+    assert_eq!(figures.kills, kills);
+    assert!(figures.kills_while_opening > 0 && figures.records_checked > kills);
+    assert!(figures.lost_in_ram > 0, "nothing was ever in RAM only: {figures:?}");
+}
+
+/// What a process says until it ends, which it is asked to after a while.
+fn until_asked_to_end(store: &Path, seed: u64, after: Duration) -> String {
+    let mut child = child(store, seed).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    lines.read_line(&mut said).unwrap();
+    std::thread::sleep(after);
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    std::io::Read::read_to_string(&mut lines, &mut said).unwrap();
+    assert!(child.wait().unwrap().success());
+    said
 }
 
 /// The service was stopped, and everything in RAM was gone; the remedy then wiped the disk.
 #[test]
 fn field_b32_a_process_that_is_asked_to_end_leaves_everything() {
     let dir = tempfile::tempdir().unwrap();
+    let mut told = Told::default();
     for round in 0..5 {
-        let mut child = spawn(dir.path());
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut last = [Receipt::default(); SENSORS];
-        // Once it has said something, it is asked.
-        let first = lines.next().unwrap().unwrap();
-        assert!(Receipt::parse(&first).is_some(), "{first}");
-        std::thread::sleep(Duration::from_millis(50 + 50 * round));
-        signal(&child, Signal::TERM);
-        let mut has_ended = false;
-        for line in lines {
-            let line = line.unwrap();
-            has_ended |= line == "complete";
-            if let Some(receipt) = Receipt::parse(&line) {
-                last[receipt.sensor] = receipt;
-            }
-        }
-        assert!(child.wait().unwrap().success() && has_ended);
-        let mut gateway = Gateway::open_dir(dir.path(), &config()).unwrap();
-        assert!(gateway.recovery().was_clean);
-        let sensors = register(&mut gateway);
-        for (&sensor, told) in sensors.iter().zip(&last) {
-            // The last receipts are from after the end: nothing was added behind them.
-            let levels = gateway.levels(sensor).unwrap();
-            assert_eq!((levels.added_seq, levels.acked_seq), (told.added_seq, told.acked_seq));
-            assert!(told.added_seq > 0);
-        }
-        drop(gateway);
-        hold(dir.path(), &last, round);
+        let said = until_asked_to_end(dir.path(), round, Duration::from_millis(50 + 50 * round));
+        told.read(&said).unwrap();
+        assert!(told.has_ended && told.receipts.iter().all(|it| it.levels.added_seq > 0));
+        // The last receipts are from after the end: exactly this must be there.
+        let judged = judge(dir.path(), &told, Floor::Durable, round).unwrap();
+        assert!(judged.records > 0 && judged.lost_in_ram + judged.back_again == 0);
+        told = judged.told;
     }
+}
+
+/// A judge that never says no proves nothing: each lie about a store that is whole is seen.
+#[test]
+fn a_judge_sees_what_is_missing_what_came_back_and_what_was_invented() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut told = Told::default();
+    told.read(&until_asked_to_end(dir.path(), 3, Duration::from_millis(100))).unwrap();
+    let mut seen = Vec::new();
+    for place in 0..SENSORS {
+        for lie in 0..6 {
+            let mut told = told;
+            told.has_ended = false;
+            let receipt = &mut told.receipts[place];
+            let levels = &mut receipt.levels;
+            let floor = if lie == 0 { Floor::Written } else { Floor::Durable };
+            match lie {
+                0 => levels.written_seq += 1,
+                1 => levels.durable_seq += 1,
+                2 => levels.acked_durable_seq += 1,
+                3 => (receipt.may_ack_seq, levels.acked_seq) = (0, 0),
+                4 => (receipt.may_add_seq, levels.added_seq) = (1, 1),
+                _ => {
+                    told.has_ended = true;
+                    levels.added_seq += 1;
+                }
+            }
+            let copy = copy_of(dir.path());
+            let said = match judge(copy.path(), &told, floor, 1) {
+                Err(Breach::Promise(said)) => said,
+                judged => panic!("lie {lie} on {place}: {judged:?}"),
+            };
+            assert!(said.starts_with(&format!("sensor {place} holds")), "{said}");
+            seen.push(said);
+        }
+    }
+    assert_eq!(seen.len(), 6 * SENSORS);
+    // The same store without the lies, and with pages that are gone.
+    judge(copy_of(dir.path()).path(), &told, Floor::Written, 1).unwrap();
+    let copy = copy_of(dir.path());
+    let newest = segments(copy.path()).pop().unwrap();
+    let file = OpenOptions::new().write(true).open(copy.path().join(newest)).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 2 * PAGE_BYTES as u64).unwrap();
+    assert!(judge(copy.path(), &told, Floor::Written, 1).is_err());
+}
+
+/// A store that another program wrote is none of the torture's.
+#[test]
+fn a_store_with_other_sensors_is_not_taken_for_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open_dir(dir.path(), &GatewayConfig::new(1)).unwrap();
+    let key = ss_lib::SensorKey { source: 9, id: 9 };
+    let sensor = gateway.register(ss_lib::SensorConfig::event(key)).unwrap();
+    gateway.append_event(sensor, 1, 1).unwrap();
+    gateway.sync().unwrap();
+    drop(gateway);
+    let options = Options { kills: 1, seed: 1 };
+    assert!(matches!(Torture::new(dir.path(), options, &child), Err(Breach::Promise(_))));
+}
+
+fn segments(store: &Path) -> Vec<String> {
+    let names = fs::read_dir(store).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| name.ends_with(".seg"));
+    names.sort();
+    names
+}
+
+fn copy_of(store: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(store).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
 }

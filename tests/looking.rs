@@ -7,11 +7,13 @@ use ss_lib::{
     SensorKey,
     disk::{
         CutReason, Durable, Exported, FileName, IdentitySource, PAGE_BYTES, PageClass, PageFault,
-        RecordFilter, Records, Role, decode_page, plan, scan,
+        RecordFilter, Records, Role, ScanError, decode_page, plan, scan,
     },
+    gateway::{Gateway, GatewayConfig},
 };
 use ss_tests::disk::{
     damage::{look, mend},
+    faulty::FaultyDisk,
     golden,
     memory::MemoryDisk,
     page::{Page, Place},
@@ -250,4 +252,18 @@ fn what_the_ledger_knows_is_not_lost_again() {
     assert_eq!(first.records_lost, writer.records_in(&[(1, 1)]).len() as u64);
     assert_eq!(second.records_lost, writer.records_in(&[(1, 2)]).len() as u64);
     assert_eq!(second.scan.ledger.len(), first.losses.len() + second.losses.len());
+}
+
+/// The power went while the very first opening wrote the superblock: the look said that the store was
+/// unusable and its files to be kept, though nothing was ever in it and an opening begins it anew.
+#[test]
+fn a_creation_that_was_cut_is_no_store_yet() {
+    for bytes in [0, 512, 4096, 8192] {
+        let disk = MemoryDisk::default();
+        disk.edit("lock", |_| ());
+        disk.edit("superblock", |file| file.resize(bytes, 0));
+        assert!(matches!(scan(&disk), Err(ScanError::NotAStore)), "{bytes}");
+        let gateway = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(1)).unwrap();
+        assert!(gateway.recovery().is_new);
+    }
 }

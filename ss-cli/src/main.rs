@@ -7,6 +7,8 @@ mod completions;
 mod export;
 mod health;
 mod histogram;
+#[cfg(feature = "hw")]
+mod hw_run;
 mod inspect;
 mod interrupt;
 mod lines;
@@ -20,7 +22,9 @@ mod simulate;
 mod store;
 mod text;
 mod time;
+mod torture;
 mod verify;
+mod virtual_board;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use std::process::ExitCode;
@@ -51,7 +55,7 @@ Exit codes:
   1  the answer is no: an expectation was missed, a promise broken, a store is damaged, the run
      interrupted
   2  wrong usage, or a scenario that cannot be read
-  3  the store could not be used, or the result could not be written";
+  3  the store or the board could not be used, or the result could not be written";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -60,6 +64,10 @@ enum Command {
     Verify(verify::Arguments),
     Repair(repair::Arguments),
     Export(export::Arguments),
+    Torture(torture::Arguments),
+    #[cfg(feature = "hw")]
+    HwRun(hw_run::Arguments),
+    VirtualBoard(virtual_board::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
@@ -78,6 +86,8 @@ enum Failure {
     Usage(String),
     /// The store is none, is in use, cannot be read, or was written by a newer program.
     Store(String),
+    /// No board, or not the one that was wanted, or it broke.
+    Probe(String),
     /// The answer could not be written.
     Output(std::io::Error),
 }
@@ -90,6 +100,10 @@ fn main() -> ExitCode {
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Repair(arguments) => repair::run(&arguments),
             Command::Export(arguments) => export::run(&arguments),
+            Command::Torture(arguments) => torture::run(&arguments),
+            #[cfg(feature = "hw")]
+            Command::HwRun(arguments) => hw_run::run(&arguments),
+            Command::VirtualBoard(arguments) => virtual_board::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         },
@@ -113,7 +127,7 @@ fn main() -> ExitCode {
             output::complain(&text);
             ExitCode::from(2)
         }
-        Err(Failure::Store(text)) => {
+        Err(Failure::Store(text) | Failure::Probe(text)) => {
             output::complain(&text);
             ExitCode::from(3)
         }

@@ -27,6 +27,17 @@ impl Progress {
         Self { bar, duration_ms, drawn: Instant::now() }
     }
 
+    /// So many more bytes of a firmware are done with, in this step of it.
+    #[cfg(feature = "hw")]
+    pub(crate) fn flashed(&mut self, doing: &'static str, bytes: u64) {
+        if self.bar.prefix() != doing {
+            self.bar.set_prefix(doing);
+            self.bar.set_position(0);
+        }
+        self.bar.set_message(format!(" {doing}"));
+        self.bar.inc(bytes);
+    }
+
     /// Called very often: draws seldom.
     #[inline]
     pub(crate) fn at(&mut self, virtual_ms: u64) {
@@ -118,6 +129,35 @@ impl PageProgress {
 }
 
 impl Drop for PageProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The progress of killing.
+#[derive(Debug)]
+pub(crate) struct KillProgress {
+    bar: ProgressBar,
+}
+
+impl KillProgress {
+    pub(crate) fn new(kills: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(kills), ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("[{bar:30}] {pos} of {len} kills  ETA {eta}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+
+    /// Called after each kill.
+    pub(crate) fn at(&mut self, kills: u64) {
+        self.bar.set_position(kills);
+    }
+}
+
+impl Drop for KillProgress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

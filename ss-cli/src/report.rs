@@ -13,6 +13,7 @@ use disk::{Disk, Restarts};
 use serde::Serialize;
 use ss_lib::{
     SensorStats,
+    ram::LedgerStats,
     scenario::{expect::Judged, oracle::Violation, run::Outcome, text::Scenario},
 };
 
@@ -174,8 +175,14 @@ pub(crate) struct Repeat {
     pub(crate) wall_ms: Vec<f64>,
 }
 
+impl From<LedgerStats> for Ledger {
+    fn from(LedgerStats { entries, records, forgotten }: LedgerStats) -> Self {
+        Self { entries, records, forgotten }
+    }
+}
+
 impl Counts {
-    fn new(stats: SensorStats, has_disk: bool) -> Self {
+    pub(crate) fn new(stats: SensorStats, has_disk: bool) -> Self {
         Self {
             added: stats.added,
             refused: stats.refused,
@@ -274,11 +281,7 @@ impl Report {
                 batches: figures.batches,
                 stale_answers: figures.stale_answers,
             },
-            ledger: Ledger {
-                entries: ledger.entries,
-                records: ledger.records,
-                forgotten: ledger.forgotten,
-            },
+            ledger: Ledger::from(ledger),
             oldest_age_ms: figures.oldest_age_ms,
             disk: disk.map(Disk::from),
             durable_lag_ms: disk.map(|disk| disk.durable_lag_ms),

@@ -21,6 +21,96 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     table_append(crc, bytes)
 }
 
+/// Continues `crc` over words, each as its little-endian bytes: the same as `crc32c_append` over these.
+#[cfg(feature = "std")]
+#[inline]
+pub(crate) fn crc32c_words<const N: usize>(crc: u32, words: [u32; N]) -> u32 {
+    let mut bytes = [[0; 4]; N];
+    for (bytes, word) in bytes.iter_mut().zip(words) {
+        *bytes = word.to_le_bytes();
+    }
+    crc32c::crc32c_append(crc, bytes.as_flattened())
+}
+
+/// Continues `crc` over words, each as its little-endian bytes: the same as `crc32c_append` over these.
+///
+/// Four bytes at a time ("slicing by 4"), about 13 instructions a word on a Cortex-M4: what an add can
+/// afford in its 400. The tables are 4 KiB of flash.
+#[cfg(all(not(feature = "std"), not(feature = "small")))]
+#[inline]
+pub(crate) fn crc32c_words<const N: usize>(crc: u32, words: [u32; N]) -> u32 {
+    sliced_words(crc, words)
+}
+
+/// Continues `crc` over words, each as its little-endian bytes: the same as `crc32c_append` over these.
+///
+/// Half a byte at a time, about 34 instructions a word on a Cortex-M4. The table is 64 B of flash.
+#[cfg(all(not(feature = "std"), feature = "small"))]
+pub(crate) fn crc32c_words<const N: usize>(crc: u32, words: [u32; N]) -> u32 {
+    words.into_iter().fold(crc, nibbled_word)
+}
+
+/// `NIBBLES[n]`: what the half byte `n` leaves in the register.
+#[cfg(any(test, all(not(feature = "std"), feature = "small")))]
+static NIBBLES: [u32; 16] = {
+    let slices = slices();
+    let mut nibbles = [0; 16];
+    let mut n = 0;
+    while n < 16 {
+        // A half byte and four bits of zeros are a byte.
+        nibbles[n] = slices[0][n << 4];
+        n += 1;
+    }
+    nibbles
+};
+
+#[cfg(any(test, all(not(feature = "std"), feature = "small")))]
+fn nibbled_word(crc: u32, word: u32) -> u32 {
+    let mut register = !crc ^ word;
+    for _ in 0..8 {
+        register = register >> 4 ^ NIBBLES[(register & 15) as usize];
+    }
+    !register
+}
+
+/// `SLICES[k][b]`: what the byte `b` leaves in the register when `k` bytes of zeros follow it.
+#[cfg(any(test, all(not(feature = "std"), not(feature = "small"))))]
+static SLICES: [[u32; 256]; 4] = slices();
+
+#[cfg(any(test, not(feature = "std")))]
+const fn slices() -> [[u32; 256]; 4] {
+    /// The polynomial of CRC32C, its bits reversed.
+    const POLYNOMIAL: u32 = 0x82F6_3B78;
+    let mut slices = [[0; 256]; 4];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut register = byte as u32;
+        let mut k = 0;
+        while k < 4 {
+            let mut bit = 0;
+            while bit < 8 {
+                register = register >> 1 ^ if register & 1 != 0 { POLYNOMIAL } else { 0 };
+                bit += 1;
+            }
+            slices[k][byte] = register;
+            k += 1;
+        }
+        byte += 1;
+    }
+    slices
+}
+
+#[cfg(any(test, all(not(feature = "std"), not(feature = "small"))))]
+#[inline]
+fn sliced_words<const N: usize>(crc: u32, words: [u32; N]) -> u32 {
+    let mut register = !crc;
+    for word in words {
+        let [a, b, c, d] = (register ^ word).to_le_bytes().map(usize::from);
+        register = SLICES[3][a] ^ SLICES[2][b] ^ SLICES[1][c] ^ SLICES[0][d];
+    }
+    !register
+}
+
 /// The portable implementation, compiled everywhere so that a host test can hold both together.
 #[cfg(any(test, not(feature = "std")))]
 fn table_append(crc: u32, bytes: &[u8]) -> u32 {
@@ -33,12 +123,29 @@ fn table_append(crc: u32, bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{crc32c_append, table_append};
+    use super::{crc32c_append, crc32c_words, nibbled_word, sliced_words, table_append};
 
     #[test]
     fn both_implementations_give_the_published_check_value() {
         assert_eq!(crc32c_append(0, b"123456789"), 0xE306_9283);
         assert_eq!(table_append(0, b"123456789"), 0xE306_9283);
+    }
+
+    #[test]
+    fn words_are_their_little_endian_bytes_in_every_implementation() {
+        let words: [u32; 5] = [0, u32::MAX, 0x0102_0304, 0xDEAD_BEEF, 0x8000_0001];
+        for seed in [0, 1, 0xE306_9283, u32::MAX] {
+            let bytes = words.map(u32::to_le_bytes);
+            let appended = crc32c_append(seed, bytes.as_flattened());
+            assert_eq!(crc32c_words(seed, words), appended);
+            assert_eq!(sliced_words(seed, words), appended);
+            assert_eq!(words.into_iter().fold(seed, nibbled_word), appended);
+        }
+        for bit in 0..32 {
+            let word = 1_u32 << bit;
+            assert_eq!(sliced_words(7, [word]), crc32c_append(7, &word.to_le_bytes()));
+            assert_eq!(nibbled_word(7, word), crc32c_append(7, &word.to_le_bytes()));
+        }
     }
 
     #[test]

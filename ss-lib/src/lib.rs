@@ -42,6 +42,10 @@ mod record;
 #[cfg(feature = "driver")]
 pub mod scenario;
 mod sensor;
+#[cfg(feature = "torture")]
+pub mod torture;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use checksum::crc32c_append;
 pub use error::{

@@ -4,6 +4,8 @@ use crate::Sensor;
 
 /// What a sensor's readings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Kind {
     /// One value on a sampling grid: 4 B in the store, its time is the sector's base + n × period.
     #[default]
@@ -24,6 +26,8 @@ impl Kind {
 
 /// Which clock a record's `time_ms` was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClockKind {
     /// Milliseconds since this epoch (opening of the store) began; no wall clock was known yet.
     #[default]
@@ -47,6 +51,7 @@ impl ClockKind {
 
 /// A reading of the machine's clock, in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timestamp {
     /// Milliseconds on the clock that `clock` names.
     pub ms: u64,
@@ -67,7 +72,11 @@ impl Timestamp {
 }
 
 /// One reading as it is handed out. (epoch, seq) of a sensor never names two records.
+///
+/// The layout is C's, so that the C interface hands a caller's buffer to the engine as it is. Bytes
+/// that are all zero are a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(C)]
 pub struct Record {
     /// The sensor's record number.
     pub seq: u64,
@@ -84,11 +93,26 @@ pub struct Record {
     pub kind: Kind,
 }
 
+impl Record {
+    /// No record: what a buffer is filled with before a batch is copied into it.
+    pub const NONE: Self = Self {
+        seq: 0,
+        time_ms: 0,
+        epoch: 0,
+        value: 0,
+        clock: ClockKind::Monotonic,
+        kind: Kind::TimeSeries,
+    };
+}
+
 /// Names one batch that `consume` handed out: the records `first_seq .. first_seq + count` of one
 /// sensor, in one attempt to deliver them. Only the token of the attempt that is still pending can
 /// ack, nack or reject; any other is stale and changes nothing. Attempts are told apart by 16 bits:
 /// a token would have to be kept over 65,536 attempts at the same records to be taken for another.
+///
+/// The layout is C's, with the fields in the order of [`from_parts`](Self::from_parts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct BatchToken {
     pub(crate) first_seq: u64,
     pub(crate) sensor: Sensor,
@@ -98,6 +122,23 @@ pub struct BatchToken {
 }
 
 impl BatchToken {
+    /// A token out of what its accessors told of it, for whoever had to keep it elsewhere. One that
+    /// the store never gave is as stale as any other that is not pending.
+    pub const fn from_parts(
+        first_seq: u64,
+        sensor: Sensor,
+        epoch: u32,
+        count: u16,
+        attempt: u16,
+    ) -> Self {
+        Self { first_seq, sensor, epoch, count, attempt }
+    }
+
+    /// Which of the attempts to deliver the sensor's records this is, modulo 2^16.
+    pub const fn attempt(&self) -> u16 {
+        self.attempt
+    }
+
     /// The sensor whose records these are.
     pub const fn sensor(&self) -> Sensor {
         self.sensor
@@ -121,6 +162,7 @@ impl BatchToken {
 
 /// Why records left the store without having been delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum DropCause {
     /// The pool was exhausted and the policy is `recycle-oldest`.
     Recycled,
@@ -152,8 +194,10 @@ impl DropCause {
     }
 }
 
-/// A range of one sensor's records that were lost, and why: an entry of the loss ledger.
+/// A range of one sensor's records that were lost, and why: an entry of the loss ledger. The layout
+/// is C's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Loss {
     /// The first lost record's number.
     pub first_seq: u64,

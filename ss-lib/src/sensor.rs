@@ -21,9 +21,16 @@ impl fmt::Display for SensorKey {
 /// A registered sensor's place in one store: what every operation takes. Ask the store for it once
 /// (`register` or `find`) and keep it. It stays valid for the life of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
 pub struct Sensor(pub(crate) u32);
 
 impl Sensor {
+    /// The sensor in the `index`th place, for whoever had to keep the number instead of the handle. If
+    /// the store has no such place, every operation says `UnknownSensor`.
+    pub const fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The place in order of registration, from 0.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -68,6 +75,7 @@ impl SensorConfig {
 /// A chain keeps them in few bytes: `refused` and `dropped_recycled` count to 2^40 (34 years at 1 kHz),
 /// `rejected` and `dropped_corrupt` to 2^32, and then stand still. Sums of sensors saturate at 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct SensorStats {
     /// Accepted by `append` or `append_event`: each got a `seq`.
     pub added: u64,

@@ -3,7 +3,6 @@
 #![allow(clippy::cast_possible_truncation, reason = "test data are small")]
 
 pub mod bench;
-pub mod child;
 pub mod disk;
 pub mod foreign;
 pub mod gateway;

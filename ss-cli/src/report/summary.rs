@@ -1,6 +1,6 @@
 //! The report for a person: the verdict first, in one screen.
 
-use super::{Counts, Report};
+use super::{Counts, Expected, Group, Report};
 use crate::{
     histogram::Latency,
     lines::{push_fact, push_labelled, wrapped},
@@ -23,14 +23,14 @@ const YELLOW: &str = "1;33";
 pub(crate) fn summary(report: &Report, style: Style) -> String {
     let mut out = verdict(report, style);
     out.push('\n');
-    out += &records(report, style.columns);
+    out += &records(&report.groups, &report.records, style.columns);
     out.push('\n');
     out += &latency(report, style.columns);
     out.push('\n');
     out += &facts(report, style.columns);
     if !report.expect.is_empty() {
         out.push('\n');
-        out += &expectations(report, style.columns);
+        out += &expectations(&report.expect, style.columns);
     }
     let has_missed = report.expect.iter().any(|expected| !expected.ok);
     if has_missed && !report.overridden.is_empty() {
@@ -47,14 +47,19 @@ pub(crate) fn summary(report: &Report, style: Style) -> String {
     out
 }
 
-fn verdict(report: &Report, style: Style) -> String {
-    let missed = report.expect.iter().filter(|expected| !expected.ok).count();
-    let wanted = report.expect.len();
-    let (colour, word) = match report.verdict {
+/// A verdict's colour, and its word.
+pub(crate) fn verdict_colour(verdict: &str) -> (&'static str, &'static str) {
+    match verdict {
         "pass" => (GREEN, "PASS"),
         "fail" => (RED, "FAIL"),
         _ => (YELLOW, "INTERRUPTED"),
-    };
+    }
+}
+
+fn verdict(report: &Report, style: Style) -> String {
+    let missed = report.expect.iter().filter(|expected| !expected.ok).count();
+    let wanted = report.expect.len();
+    let (colour, word) = verdict_colour(report.verdict);
     let why = if let Some(run) = report.repeat.first_differing() {
         format!("the runs differ: run {run} gave another digest than run 1")
     } else if report.violation.is_some() {
@@ -98,7 +103,7 @@ fn verdict(report: &Report, style: Style) -> String {
     out
 }
 
-fn records(report: &Report, columns: usize) -> String {
+pub(crate) fn records(groups: &[Group], total: &Counts, columns: usize) -> String {
     let row = |name: String, sensors: u64, counts: &Counts| {
         let figures = [
             counts.added,
@@ -113,12 +118,12 @@ fn records(report: &Report, columns: usize) -> String {
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut sensors = 0;
-    for group in &report.groups {
+    for group in groups {
         sensors += u64::from(group.sensors);
         let name = text::short_name(&group.name, NAME_CHARS_MAX);
         rows.push(row(name, group.sensors.into(), &group.counts));
     }
-    rows.push(row("total".to_owned(), sensors, &report.records));
+    rows.push(row("total".to_owned(), sensors, total));
     let header = [
         "group",
         "sensors",
@@ -170,7 +175,7 @@ fn latency(report: &Report, columns: usize) -> String {
     out
 }
 
-fn lost(records: &Counts) -> String {
+pub(crate) fn lost(records: &Counts) -> String {
     let dropped = records.dropped;
     let mut causes = vec![(dropped.recycled, "recycled"), (dropped.corrupt, "corrupt")];
     causes.extend(dropped.quota.map(|count| (count, "over quota")));
@@ -325,10 +330,9 @@ fn runs(report: &Report) -> String {
     format!("{}, digests differ: {}", repeat.runs, runs.join(", "))
 }
 
-fn expectations(report: &Report, columns: usize) -> String {
+pub(crate) fn expectations(expect: &[Expected], columns: usize) -> String {
     let of_digest = |name: &str| name == "digest";
-    let rows: Vec<_> = report
-        .expect
+    let rows: Vec<_> = expect
         .iter()
         .map(|expected| {
             let figure = |text: &str| {

@@ -10,7 +10,8 @@ fn the_examples_of_every_help_run_as_they_stand() {
     for folder in ["scenarios", "ss-lib"] {
         symlink(root.join(folder), place.path().join(folder)).unwrap();
     }
-    for command in ["", "simulate", "inspect", "verify", "repair", "export", "bench", "completions"]
+    for command in
+        ["", "simulate", "inspect", "verify", "repair", "export", "torture", "bench", "completions"]
     {
         let command = if command.is_empty() { &[][..] } else { &[command][..] };
         for flag in ["-h", "--help"] {
@@ -34,7 +35,7 @@ fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = Place::new().ss(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
-        for command in ["simulate", "inspect", "verify", "repair", "export"] {
+        for command in ["simulate", "inspect", "verify", "repair", "export", "torture"] {
             assert!(stdout(&output).contains(command), "{shell} {command}");
         }
     }

@@ -9,4 +9,5 @@ mod reports;
 mod stores;
 mod support;
 mod surroundings;
+mod torture;
 mod usage;

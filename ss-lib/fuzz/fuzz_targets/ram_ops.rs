@@ -107,7 +107,7 @@ struct Model {
 
 /// Two stores that must be told apart by nothing.
 struct Pair<const WORDS: usize> {
-    inline: Store<Inline<SENSORS, 1, SECTORS, WORDS, LOSSES>>,
+    inline: Store<Inline<SENSORS, { SENSORS.div_ceil(8) }, SECTORS, WORDS, LOSSES>>,
     shared: Store<Shared>,
     first_seq: u64,
     sensors: Vec<(Sensor, Model)>,

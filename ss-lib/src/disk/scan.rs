@@ -33,7 +33,8 @@ const TRIES: u32 = 8;
 /// Why a store could not be looked at.
 #[derive(Debug)]
 pub enum ScanError {
-    /// The directory has no superblock and no segment: it is no store, or the wrong directory.
+    /// The directory has no superblock and no segment: it is no store, the wrong directory, or one in which
+    /// the creation of a store was cut at once.
     NotAStore,
     /// The disk failed in another way than by not reading some page.
     Disk(DiskError),

@@ -94,7 +94,7 @@ impl GatewayConfig {
         if !(SEGMENT_PAGES_MIN..=SEGMENT_PAGES_MAX).contains(&pages) {
             return Err(OpenError::Setting("a segment has 64 KiB to 1 GiB: change segment_bytes"));
         }
-        let least = 4 * self.segment_bytes.max(1) + self.reserve_bytes;
+        let least = self.segment_bytes.saturating_mul(4).saturating_add(self.reserve_bytes);
         if self.disk_max_bytes < least {
             return Err(OpenError::Setting(
                 "disk_max_bytes is less than four segments and the reserve: raise it, or take smaller \
@@ -113,7 +113,8 @@ impl GatewayConfig {
 
     pub(super) fn sizes(&self, segment_pages: u32) -> LogSizes {
         // Squeezed segments are about half as large.
-        let segments = 2 * self.disk_max_bytes / (u64::from(segment_pages) * PAGE_BYTES as u64);
+        let segment_bytes = u64::from(segment_pages) * PAGE_BYTES as u64;
+        let segments = self.disk_max_bytes.saturating_mul(2) / segment_bytes;
         LogSizes {
             segment_pages,
             segments_max: usize::try_from(segments).unwrap_or(usize::MAX).min(1 << 20) + 16,

@@ -3,7 +3,7 @@
 use super::{Core, Durability, Gateway, HealthCause, spill::Spill};
 use crate::{
     disk::{Disk, DiskError, PAGE_BYTES},
-    ram::Env,
+    ram::{Env, PoolStats},
 };
 use std::{
     sync::{
@@ -14,12 +14,16 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// How often the manager's thread looks, unless an add rings.
+/// How often the manager's thread does everything that is due.
 const TICK: Duration = Duration::from_millis(100);
+/// Where the pool fills quickly it looks in between whether records must be written, this often at most.
+const LOOK_MIN: Duration = Duration::from_millis(2);
+/// An add wakes a manager that would sleep for so long. A wake costs the add some 10 µs, and each
+/// thousandth add would bear them if a manager that looks soon anyway were woken.
+const RING_WORTH: Duration = Duration::from_millis(20);
 /// From this share of the pool's sectors on, in percent, records go to disk.
 const PRESSURE_PERCENT: u64 = 80;
-/// From this share on an add wakes the manager, which would look within 100 ms anyway: a wake costs the
-/// add a few µs.
+/// From this share on an add wakes the manager.
 const RING_PERCENT: u64 = 90;
 /// A disk with so much space is not called full.
 const ROOM_BYTES: u64 = 2 * crate::disk::SECTOR_BYTES as u64;
@@ -42,7 +46,6 @@ impl<D: Disk> Gateway<D> {
         }
         let written_before = core.log.counts.bytes_written;
         let written = self.write_due(&mut core);
-        self.inner.is_rung.store(false, Relaxed);
         self.after_try(&mut core, &written, written_before);
         if written.is_err() && !core.log.is_open() {
             return;
@@ -71,6 +74,20 @@ impl<D: Disk> Gateway<D> {
         // That a segment cannot be read or squeezed is no reason to keep records in RAM.
         let kept = self.reclaim(&mut core).and_then(|()| self.squeeze_some(&mut core));
         self.inner.health.set(HealthCause::IoError, kept.is_err());
+    }
+
+    /// Does what of a [`tick`](Self::tick) cannot wait for the next one: writes records if the pool runs
+    /// short.
+    fn relieve(&mut self, now_ms: u64) {
+        self.ram.tick(now_ms);
+        let mut core = self.core();
+        core.advance(now_ms);
+        if core.is_down || core.is_backing_off() {
+            return;
+        }
+        let written_before = core.log.counts.bytes_written;
+        let written = self.write_due(&mut core);
+        self.after_try(&mut core, &written, written_before);
     }
 
     /// Notes how a try went, if it was one: where nothing was to be written, nothing is known of the disk
@@ -187,7 +204,7 @@ impl<D: Disk> Gateway<D> {
         self.inner.bell.changed.notify_one();
     }
 
-    /// Starts a thread that ticks every 100 ms, and at once when an add finds the pool exhausted.
+    /// Starts a thread that ticks every 100 ms, and writes in between as fast as the pool fills.
     pub fn start_manager(&self) -> Manager {
         let mut gateway = self.clone();
         let stop = Arc::new(AtomicBool::new(false));
@@ -195,18 +212,27 @@ impl<D: Disk> Gateway<D> {
         self.inner.has_manager.store(true, Relaxed);
         let bell = self.clone();
         let thread = std::thread::spawn(move || {
+            let mut pace = Pace::new();
             while !stopping.load(Relaxed) {
                 let now =
                     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                gateway.tick(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
-                gateway.wait_for_bell();
+                let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+                pace.woke(gateway.pool().sectors_used);
+                if pace.is_tick_due() {
+                    gateway.tick(now_ms);
+                } else {
+                    gateway.relieve(now_ms);
+                }
+                let sleep = pace.sleep(&gateway.pool(), gateway.sectors_a_page());
+                gateway.inner.is_rung.store(sleep < RING_WORTH, Relaxed);
+                gateway.wait_for_bell(sleep);
             }
         });
         Manager { stop, thread: Some(thread), ring: Box::new(move || bell.ring()) }
     }
 
-    fn wait_for_bell(&self) {
-        let until = Instant::now() + TICK;
+    fn wait_for_bell(&self, at_most: Duration) {
+        let until = Instant::now() + at_most;
         let mut rings = super::enter(&self.inner.bell.rings);
         while !*rings {
             let left = until.saturating_duration_since(Instant::now());
@@ -226,6 +252,50 @@ impl<D: Disk> Gateway<D> {
     fn ram_sector_bytes(&self) -> u64 {
         let sectors = u64::from(self.pool().sectors_total).max(1);
         (self.inner.config.pool_bytes / sectors).max(32)
+    }
+}
+
+/// How long the manager's thread sleeps: as long as the pool's sectors last at the pace at which they
+/// went since it looked before, and a half of that in case it quickens.
+struct Pace {
+    ticked: Option<Instant>,
+    /// When it fell asleep, and the sectors in use then.
+    slept: Instant,
+    used: u32,
+    sectors_per_s: f64,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { ticked: None, slept: Instant::now(), used: 0, sectors_per_s: 0.0 }
+    }
+
+    fn woke(&mut self, used: u32) {
+        let taken = f64::from(used.saturating_sub(self.used));
+        let elapsed_s = self.slept.elapsed().as_secs_f64().max(1e-4);
+        self.sectors_per_s = (taken / elapsed_s).max(self.sectors_per_s / 2.0);
+    }
+
+    /// Whether everything is due, not only room in the pool.
+    fn is_tick_due(&mut self) -> bool {
+        // A wake that comes a little early is the tick's.
+        let is_due = self.ticked.is_none_or(|ticked| ticked.elapsed() + LOOK_MIN >= TICK);
+        if is_due {
+            self.ticked = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Where every sensor holds an open sector nothing may be free and nothing complete: then it looks
+    /// again when a page may have been completed.
+    fn sleep(&mut self, pool: &PoolStats, sectors_a_page: u32) -> Duration {
+        self.slept = Instant::now();
+        self.used = pool.sectors_used;
+        let free = pool.sectors_limit.saturating_sub(pool.sectors_used);
+        let until_tick = self.ticked.map_or(TICK, |ticked| TICK.saturating_sub(ticked.elapsed()));
+        let sectors = f64::from(free.max(sectors_a_page)) / 2.0;
+        let lasts_s = (sectors / self.sectors_per_s.max(1.0)).min(1.0);
+        Duration::from_secs_f64(lasts_s).min(until_tick).max(LOOK_MIN)
     }
 }
 

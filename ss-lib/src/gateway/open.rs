@@ -111,6 +111,7 @@ impl<D: Disk> Gateway<D> {
 /// The bytes that a gateway takes from the heap when it is opened, and never more: the RAM engine's with
 /// 192 B a sensor for its place, and the disk tier's buffers and books.
 pub fn footprint_bytes(config: &GatewayConfig) -> Result<u64, OpenError> {
+    config.check()?;
     let sizes: LogSizes = config.sizes(config.segment_pages());
     let sensors = u64::from(config.sensors_max);
     let constant =

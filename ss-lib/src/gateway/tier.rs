@@ -224,6 +224,13 @@ impl Tier {
         self.disk_end - self.head == self.disk_held as u64 + (end - first)
     }
 
+    /// How many numbers from the head to the end are neither held nor the hole's.
+    pub(crate) const fn gone(&self) -> u64 {
+        let (first, end) = self.hole();
+        let span = self.disk_end.saturating_sub(self.head);
+        span.saturating_sub(self.disk_held as u64 + (end - first))
+    }
+
     pub(crate) fn count_corrupt(&mut self, records: u64) {
         self.corrupt.add(records);
     }

@@ -76,14 +76,17 @@ impl<D: Disk> Gateway<D> {
             }
             let look = self.look(core, sensor, out).map_err(|_| ConsumeError::Unreadable)?;
             self.forget_missing(sensor, look.missing);
-            if look.records == 0 {
+            // A log whose cursors say that fewer records are held than lie there: the cursors count.
+            let unsent = self.ram.with_tenant(sensor, |_, tier, _| tier.disk_unsent() as usize);
+            let records = look.records.min(unsent.unwrap_or(0));
+            if records == 0 {
                 continue;
             }
             let places = &mut core.places[sensor.index()];
             places.head = look.first_at;
             places.batch_end = look.last_at;
             places.batch_end_seq = look.end_seq;
-            return Ok(self.hand_out(sensor, look.records, out));
+            return Ok(self.hand_out(sensor, records, out));
         }
     }
 
@@ -170,20 +173,43 @@ impl<D: Disk> Gateway<D> {
         Ok(look)
     }
 
-    /// The disk lost these numbers, the oldest unsent ones: they are in the ledger from now on.
+    /// The disk has none of these numbers, the oldest unsent ones: those of them that counted as held are
+    /// in the ledger from now on.
+    ///
+    /// What a repair has listed counts as held no more, and leaves the same gap: to take it off once more
+    /// would leave as many whole records behind for ever.
     pub(super) fn forget_missing(&self, sensor: Sensor, missing: (u64, u64)) {
         let (first, end) = missing;
         if first >= end {
             return;
         }
+        let (unlisted, has_forgotten) = self.ram.with_ledger(|ledger| {
+            let ranges = ledger.unlisted(sensor, first, end);
+            (ranges.map(|(from, to)| to - from).sum::<u64>(), ledger.state.stats().forgotten > 0)
+        });
         let lost = self.ram.with_tenant(sensor, |_, tier, _| {
-            let lost = (end - first).min(u64::from(tier.disk_unsent()));
+            // So many at least were held: there are no more numbers that are not.
+            let least = (end - first).saturating_sub(tier.gone());
+            // A ledger that forgot entries may have forgotten these. What is counted too low here comes
+            // out in the end, when the last number is passed and records should still be there.
+            let lost = if has_forgotten { least } else { unlisted.max(least) };
+            let unsent = u64::from(tier.disk_unsent());
+            let lost = if end >= tier.disk_end { unsent } else { lost.min(unsent) };
             tier.drop_range(first, end, lost as u32);
             tier.count_corrupt(lost);
             lost
         });
         self.inner.health.set(super::HealthCause::Damaged, true);
-        self.record_loss(sensor, first, lost.unwrap_or(0), DropCause::Corrupt);
+        let mut left = lost.unwrap_or(0);
+        let mut from = first;
+        while left > 0 {
+            let range = self.ram.with_ledger(|ledger| ledger.unlisted(sensor, from, end).next());
+            let (first, to) = range.unwrap_or((from, u64::MAX));
+            let count = left.min(to - first);
+            self.record_loss(sensor, first, count, DropCause::Corrupt);
+            left -= count;
+            from = first + count;
+        }
     }
 
     /// Copies into `out` what `consume` would hand out next, without any effect on the store.

@@ -4,6 +4,7 @@ use super::{
     PoolStats,
     chain::Chain,
     check::Fault,
+    holders::Small,
     ledger::{Ledger, LedgerStats},
     pool::Pool,
     slots::Slots,
@@ -16,10 +17,15 @@ use crate::{Loss, RegisterError, Sensor, SensorKey};
 /// Lock order: a thread holds at most one chain; with it, it may enter the pool or the ledger, and
 /// from there nothing. So no cycle of waiting can form.
 pub trait Env<'m> {
+    /// Counts a sensor's sectors.
+    type Count: Small;
+    /// Names a place in the ledger.
+    type LedgerPlace: Small;
+
     fn slots(&self) -> Slots<'m>;
     fn is_closing(&self) -> bool;
-    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R;
-    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R;
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, Self::Count>) -> R) -> R;
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, Self::LedgerPlace>) -> R) -> R;
 }
 
 /// What the engine asks of a backing. Public only so that it can bound [`Backing`]; the module is
@@ -65,7 +71,8 @@ pub trait Memory {
     fn check(&mut self) -> Result<(), Fault>;
 }
 
-/// The memory of a store: [`Inline`](super::Inline) or [`Shared`](super::Shared). Sealed.
+/// The memory of a store: [`Inline`](super::Inline), [`Lent`](super::Lent) or
+/// [`Shared`](super::Shared). Sealed.
 pub trait Backing: Memory {}
 
 impl<M: Memory> Backing for M {}

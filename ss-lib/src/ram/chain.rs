@@ -186,6 +186,7 @@ impl Chain {
         }
     }
 
+    #[inline]
     fn view<'m>(&self, slots: Slots<'m>, slot: Slot, owner: Owner) -> SectorView<'m> {
         SectorView::new(slots, slot, owner.sensor.0, self.implied_period_ms)
     }
@@ -240,6 +241,7 @@ impl Chain {
     }
 
     /// Whether the chain can take a new sector at all; an add that it cannot take is refused.
+    #[inline]
     pub(crate) fn may_open_sector(
         &mut self,
         slots: Slots<'_>,
@@ -262,6 +264,11 @@ impl Chain {
 
     /// Links `sector` behind the tail and writes the sample as its first record. Returns its
     /// number. Only if `may_open_sector`; the pool's books know of the sector already.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn append_in_new_sector(
         &mut self,
         slots: Slots<'_>,
@@ -300,6 +307,7 @@ impl Chain {
         }
     }
 
+    #[inline]
     fn unlink_first(&mut self, slots: Slots<'_>) -> Option<Sector> {
         let sector = self.first.take()?;
         self.first = slots.take_next(sector.slot());

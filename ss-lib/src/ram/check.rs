@@ -2,6 +2,7 @@
 
 use super::{
     chain::{Chain, ChainFault, Owner},
+    holders::Small,
     pool::PoolState,
     slots::Slots,
 };
@@ -66,13 +67,14 @@ impl Error for Fault {}
 pub(crate) fn walk<'c>(
     chains: impl Iterator<Item = &'c Chain>,
     pool: &PoolState,
-    droppable: &[u32],
+    droppable: &[impl Small],
     slots: Slots<'_>,
     epoch: u32,
 ) -> Result<(), Fault> {
     let (free, mut fingerprint) = pool.walk_free(slots);
     let mut chained = 0;
     for (index, (chain, &believed)) in chains.zip(droppable).enumerate() {
+        let believed: u32 = believed.into();
         let sensor = Sensor(index as u32);
         let walked = chain
             .check(slots, Owner { sensor, epoch, now_ms: 0 })

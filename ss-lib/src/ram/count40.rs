@@ -1,22 +1,25 @@
 //! A counter of 40 bits in 5 B: 34 years at 1 kHz. It stops at its maximum instead of wrapping.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct Count40([u8; 5]);
+pub(crate) struct Count40 {
+    low: [u8; 4],
+    high: u8,
+}
 
 impl Count40 {
-    pub(crate) const ZERO: Self = Self([0; 5]);
+    pub(crate) const ZERO: Self = Self { low: [0; 4], high: 0 };
     const MAX: u64 = (1 << 40) - 1;
 
+    #[inline]
     pub(crate) const fn get(self) -> u64 {
-        let mut bytes = [0; 8];
-        let (low, _) = bytes.split_at_mut(5);
-        low.copy_from_slice(&self.0);
-        u64::from_le_bytes(bytes)
+        (self.high as u64) << 32 | u32::from_le_bytes(self.low) as u64
     }
 
+    #[inline]
     pub(crate) fn add(&mut self, n: u64) {
         let sum = self.get().saturating_add(n).min(Self::MAX);
-        self.0.copy_from_slice(&sum.to_le_bytes()[..5]);
+        self.low = (sum as u32).to_le_bytes();
+        self.high = (sum >> 32) as u8;
     }
 }
 

@@ -5,17 +5,17 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{GROUP_SENSORS, Holders},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
-    slots::{SECTORS_MAX, Slots},
+    slots::Slots,
     store::{Config, Store},
 };
 use crate::{Loss, RegisterError, Sensor, SensorKey};
 use core::sync::atomic::AtomicU32;
 
 /// Memory for `SENSORS` sensors, `SECTORS` sectors of `SECTOR_WORDS` × 4 B, and a ledger of
-/// `LOSSES` entries. `GROUPS` must be `SENSORS.div_ceil(16)`; every rule is checked at compile time.
+/// `LOSSES` entries. `GROUPS` must be `SENSORS.div_ceil(8)`; every rule is checked at compile time.
 pub struct Inline<
     const SENSORS: usize,
     const GROUPS: usize,
@@ -23,19 +23,33 @@ pub struct Inline<
     const SECTOR_WORDS: usize,
     const LOSSES: usize,
 > {
-    words: [[AtomicU32; SECTOR_WORDS]; SECTORS],
-    links: [AtomicU32; SECTORS],
+    memory: SectorMemory<SECTORS, SECTOR_WORDS>,
     chains: [Chain; SENSORS],
-    droppable: [u32; SENSORS],
-    group_max: [u32; GROUPS],
-    ring: [Loss; LOSSES],
-    ledger: LedgerState,
-    pool: PoolState,
+    books: Books<SENSORS, GROUPS, LOSSES>,
     config: Config,
     now_ms: u64,
     sensors: u32,
+}
+
+/// What sectors are made of.
+struct SectorMemory<const SECTORS: usize, const SECTOR_WORDS: usize> {
+    words: [[AtomicU32; SECTOR_WORDS]; SECTORS],
+    links: [AtomicU32; SECTORS],
+}
+
+/// What all chains share beside the sectors.
+struct Books<const SENSORS: usize, const GROUPS: usize, const LOSSES: usize> {
+    ring: [Loss; LOSSES],
+    ledger: LedgerState,
+    pool: PoolState,
+    droppable: [u16; SENSORS],
+    group_max: [u16; GROUPS],
+    newest_losses: [u8; SENSORS],
     is_closing: bool,
 }
+
+/// Sensors a group of the pool's books.
+const GROUP_SENSORS: usize = 8;
 
 /// The sensors of [`Stm32Store`].
 pub const STM32_SENSORS: usize = 100;
@@ -47,7 +61,7 @@ pub const STM32_SECTOR_BYTES: u32 = 256;
 /// The microcontroller's store: 100 sensors, 100 sectors of 256 B (6,000 time-series records), and
 /// everything that the engine needs beside them, in 32 KiB.
 pub type Stm32Store =
-    Store<Inline<STM32_SENSORS, 7, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
+    Store<Inline<STM32_SENSORS, 13, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
 
 const _: () = assert!(size_of::<Stm32Store>() <= 32 * 1024, "the store outgrew its 32 KiB");
 const _: () = assert!(STM32_SECTORS * 60 >= 6_000, "the store holds too few records");
@@ -56,9 +70,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     Store<Inline<S, G, N, W, L>>
 {
     const VALID: () = {
-        assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(16)");
+        assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(8)");
+        assert!(L <= 256, "more ledger entries than 8 bits can name");
         assert!(N >= S && N >= 1, "each sensor needs a sector");
-        assert!(N <= SECTORS_MAX as usize, "more sectors than a link can name");
+        assert!(N <= u16::MAX as usize, "more sectors than 16 bits can count");
         assert!(W.is_power_of_two() && W >= 8 && W <= 1024, "a sector has 32 B to 4 KiB");
     };
 
@@ -67,18 +82,23 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     pub const fn vacant() -> Self {
         const { Self::VALID };
         let backing = Inline {
-            words: [const { [const { AtomicU32::new(0) }; W] }; N],
-            links: [const { AtomicU32::new(0) }; N],
+            memory: SectorMemory {
+                words: [const { [const { AtomicU32::new(0) }; W] }; N],
+                links: [const { AtomicU32::new(0) }; N],
+            },
             chains: [const { Chain::VACANT }; S],
-            droppable: [0; S],
-            group_max: [0; G],
-            ring: [Loss::NONE; L],
-            ledger: LedgerState::EMPTY,
-            pool: PoolState::EMPTY,
+            books: Books {
+                ring: [Loss::NONE; L],
+                ledger: LedgerState::EMPTY,
+                pool: PoolState::EMPTY,
+                droppable: [0; S],
+                group_max: [0; G],
+                newest_losses: [0; S],
+                is_closing: false,
+            },
             config: Config { policy: super::FullPolicy::RecycleOldest, epoch: 0 },
             now_ms: 0,
             sensors: 0,
-            is_closing: false,
         };
         Self { backing }
     }
@@ -94,48 +114,65 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     pub fn reopen(&mut self, config: Config) {
         let inline = &mut self.backing;
         inline.chains = [const { Chain::VACANT }; S];
-        inline.droppable = [0; S];
-        inline.group_max = [0; G];
+        inline.books.droppable = [0; S];
+        inline.books.group_max = [0; G];
         inline.config = config;
         inline.now_ms = 0;
         inline.sensors = 0;
-        inline.is_closing = false;
+        inline.books.is_closing = false;
         inline.env().pool(|mut pool| pool.format());
         inline.env().ledger(|mut ledger| ledger.clear());
     }
 }
 
-/// The parts of an [`Inline`] beside its chains.
-pub struct InlineEnv<'m> {
-    slots: Slots<'m>,
-    is_closing: bool,
-    pool: &'m mut PoolState,
-    droppable: &'m mut [u32],
-    group_max: &'m mut [u32],
-    ring: &'m mut [Loss],
-    ledger: &'m mut LedgerState,
+/// The parts of an [`Inline`] beside its chains. Two pointers: with every length known when the program
+/// is built, the rest costs an add nothing.
+pub struct InlineEnv<
+    'm,
+    const SENSORS: usize,
+    const GROUPS: usize,
+    const SECTORS: usize,
+    const SECTOR_WORDS: usize,
+    const LOSSES: usize,
+> {
+    memory: &'m SectorMemory<SECTORS, SECTOR_WORDS>,
+    books: &'m mut Books<SENSORS, GROUPS, LOSSES>,
 }
 
-impl<'m> Env<'m> for InlineEnv<'m> {
+impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L: usize> Env<'m>
+    for InlineEnv<'m, S, G, N, W, L>
+{
+    type Count = u16;
+    type LedgerPlace = u8;
+
     #[inline]
     fn slots(&self) -> Slots<'m> {
-        self.slots
+        self.memory.slots()
     }
 
     #[inline]
     fn is_closing(&self) -> bool {
-        self.is_closing
+        self.books.is_closing
     }
 
     #[inline]
-    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
-        let holders = Holders { droppable: self.droppable, group_max: self.group_max };
-        f(Pool { state: self.pool, holders, slots: self.slots })
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
+        let Books { pool: state, droppable, group_max, .. } = &mut *self.books;
+        let holders = Holders { droppable, group_max, group_sensors: GROUP_SENSORS };
+        f(Pool { state, holders, slots: self.memory.slots() })
     }
 
     #[inline]
-    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
-        f(Ledger { ring: self.ring, newest: &mut [], unsaved: &mut [], state: self.ledger })
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u8>) -> R) -> R {
+        let Books { ring, newest_losses: newest, ledger: state, .. } = &mut *self.books;
+        f(Ledger { ring, newest, unsaved: &mut [], state })
+    }
+}
+
+impl<const N: usize, const W: usize> SectorMemory<N, W> {
+    #[inline]
+    fn slots(&self) -> Slots<'_> {
+        Slots::new(self.words.as_flattened(), &self.links, W)
     }
 }
 
@@ -143,25 +180,17 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     Inline<S, G, N, W, L>
 {
     fn slots(&self) -> Slots<'_> {
-        Slots::new(self.words.as_flattened(), &self.links, W)
+        self.memory.slots()
     }
 
     /// The chains beside everything that they work with.
     #[inline]
-    fn split(&mut self) -> (&mut [Chain], InlineEnv<'_>) {
-        let env = InlineEnv {
-            slots: Slots::new(self.words.as_flattened(), &self.links, W),
-            is_closing: self.is_closing,
-            pool: &mut self.pool,
-            droppable: &mut self.droppable,
-            group_max: &mut self.group_max,
-            ring: &mut self.ring,
-            ledger: &mut self.ledger,
-        };
+    fn split(&mut self) -> (&mut [Chain], InlineEnv<'_, S, G, N, W, L>) {
+        let env = InlineEnv { memory: &self.memory, books: &mut self.books };
         (&mut self.chains[..self.sensors as usize], env)
     }
 
-    fn env(&mut self) -> InlineEnv<'_> {
+    fn env(&mut self) -> InlineEnv<'_, S, G, N, W, L> {
         self.split().1
     }
 
@@ -181,7 +210,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize> Memory
     for Inline<S, G, N, W, L>
 {
-    type Env<'a> = InlineEnv<'a>;
+    type Env<'a> = InlineEnv<'a, S, G, N, W, L>;
 
     const IS_SHARED: bool = false;
 
@@ -198,7 +227,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     }
 
     fn set_closing(&mut self) {
-        self.is_closing = true;
+        self.books.is_closing = true;
     }
 
     fn sensors(&self) -> u32 {
@@ -224,7 +253,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     fn with_chain<R>(
         &mut self,
         sensor: Sensor,
-        f: impl FnOnce(&mut Chain, &mut InlineEnv<'_>) -> R,
+        f: impl FnOnce(&mut Chain, &mut InlineEnv<'_, S, G, N, W, L>) -> R,
     ) -> Option<R> {
         let (chains, mut env) = self.split();
         chains.get_mut(sensor.index()).map(|chain| f(chain, &mut env))
@@ -234,32 +263,38 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         self.registered().get(sensor.index()).map(|chain| f(chain, self.slots()))
     }
 
-    fn with_env<R>(&mut self, f: impl FnOnce(&mut InlineEnv<'_>) -> R) -> R {
+    fn with_env<R>(&mut self, f: impl FnOnce(&mut InlineEnv<'_, S, G, N, W, L>) -> R) -> R {
         f(&mut self.env())
     }
 
     fn pool_stats(&self) -> PoolStats {
-        self.pool.stats(self.slots())
+        self.books.pool.stats(self.slots())
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        self.ledger.stats()
+        self.books.ledger.stats()
     }
 
     fn losses_recorded(&self) -> u64 {
-        self.ledger.records()
+        self.books.ledger.records()
     }
 
     fn last_loss(&self) -> Option<Loss> {
-        self.ledger.last(&self.ring)
+        self.books.ledger.last(&self.books.ring)
     }
 
     fn copy_losses(&self, out: &mut [Loss]) -> usize {
-        self.ledger.copy_newest(&self.ring, out)
+        self.books.ledger.copy_newest(&self.books.ring, out)
     }
 
     fn check(&mut self) -> Result<(), Fault> {
         let slots = self.slots();
-        check::walk(self.registered().iter(), &self.pool, &self.droppable, slots, self.config.epoch)
+        check::walk(
+            self.registered().iter(),
+            &self.books.pool,
+            &self.books.droppable,
+            slots,
+            self.config.epoch,
+        )
     }
 }

@@ -1,11 +1,8 @@
 //! The loss ledger: which records were lost, exactly, and why. A bounded ring that merges
 //! neighbouring ranges; what it has to forget it counts.
 
+use super::holders::Small;
 use crate::{Loss, Sensor};
-
-/// Without `newest`, how many of the newest entries are looked at for a neighbour to merge with:
-/// it bounds the cost of an add that drops, and is all of a microcontroller's ring.
-const MERGE_WINDOW: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct LedgerState {
@@ -59,11 +56,11 @@ impl LedgerState {
 }
 
 /// The ledger, under its lock.
-pub struct Ledger<'a> {
+pub struct Ledger<'a, P> {
     pub(crate) ring: &'a mut [Loss],
     /// For each sensor the place of its newest entry, so that however many sensors lose by turns,
-    /// each continues its own. Empty where there is no room for it.
-    pub(crate) newest: &'a mut [u32],
+    /// each continues its own.
+    pub(crate) newest: &'a mut [P],
     /// For each entry whether it was made or extended since it was last saved elsewhere. Empty where
     /// there is nowhere to save it.
     pub(crate) unsaved: &'a mut [bool],
@@ -72,6 +69,7 @@ pub struct Ledger<'a> {
 
 /// What the ledger has seen since the store was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct LedgerStats {
     /// Entries ever made; the newest of them are still in the ring.
     pub entries: u64,
@@ -81,24 +79,23 @@ pub struct LedgerStats {
     pub forgotten: u64,
 }
 
-impl Ledger<'_> {
+impl<P: Small> Ledger<'_, P> {
     pub(crate) fn clear(&mut self) {
         *self.state = LedgerState::EMPTY;
         self.ring.fill(Loss::NONE);
-        self.newest.fill(0);
+        self.newest.fill(P::new(0));
         self.unsaved.fill(false);
     }
 
     /// Enters a loss: into the entry that it continues if that is among the newest, else into a
     /// new one.
+    #[inline]
     pub(crate) fn record(&mut self, loss: Loss) {
         if loss.count == 0 {
             return;
         }
         self.state.records += u64::from(loss.count);
-        let places = self.ring.len();
-        let kept = self.state.kept(self.ring);
-        if let Some((at, entry)) = self.newest_of(loss.sensor, kept)
+        if let Some((at, entry)) = self.newest_of(loss.sensor)
             && entry.cause == loss.cause
             && entry.end_seq() == loss.first_seq
             && let Some(count) = entry.count.checked_add(loss.count)
@@ -110,21 +107,20 @@ impl Ledger<'_> {
             return;
         }
         if let Some(newest) = self.newest.get_mut(loss.sensor.index()) {
-            *newest = self.state.next;
+            *newest = P::new(self.state.next);
         }
         let Some(entry) = self.ring.get_mut(self.state.next as usize) else {
             self.state.forgotten += u64::from(loss.count);
             return;
         };
-        if kept == places {
-            self.state.forgotten += u64::from(entry.count);
-        }
+        // A place that was never used holds no record.
+        self.state.forgotten += u64::from(entry.count);
         *entry = loss;
         self.mark_unsaved(self.state.next);
         self.state.last = self.state.next;
         self.state.entries += 1;
         self.state.next =
-            if self.state.next as usize + 1 == places { 0 } else { self.state.next + 1 };
+            if self.state.next as usize + 1 == self.ring.len() { 0 } else { self.state.next + 1 };
     }
 
     fn mark_unsaved(&mut self, at: u32) {
@@ -163,6 +159,33 @@ impl Ledger<'_> {
         (copied, at)
     }
 
+    /// The parts of the sensor's numbers `first..end` that no entry names, in order.
+    #[cfg(feature = "std")]
+    pub(crate) fn unlisted(
+        &self,
+        sensor: Sensor,
+        mut first: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (u64, u64)> {
+        let entries =
+            move || self.ring.iter().filter(move |it| it.sensor == sensor && it.count > 0);
+        core::iter::from_fn(move || {
+            let end_seq = |entry: &Loss| entry.first_seq.saturating_add(u64::from(entry.count));
+            while let Some(entry) =
+                entries().find(|it| it.first_seq <= first && first < end_seq(it))
+            {
+                first = end_seq(entry);
+            }
+            if first >= end {
+                return None;
+            }
+            let next = entries().map(|it| it.first_seq).filter(|it| *it > first).min();
+            let range = (first, next.map_or(end, |next| next.min(end)));
+            first = range.1;
+            Some(range)
+        })
+    }
+
     /// Saving failed: every entry is unsaved.
     #[cfg(feature = "std")]
     pub(crate) fn mark_all_unsaved(&mut self) {
@@ -184,22 +207,13 @@ impl Ledger<'_> {
         self.unsaved.fill(false);
     }
 
-    /// The sensor's newest entry, if it is known and still in the ring.
-    fn newest_of(&mut self, sensor: Sensor, kept: usize) -> Option<(u32, &mut Loss)> {
-        let places = self.ring.len();
-        let at = if let Some(&newest) = self.newest.get(sensor.index()) {
-            newest as usize
-        } else {
-            let mut at = self.state.next as usize;
-            (0..kept.min(MERGE_WINDOW)).find(|_| {
-                at = before(at, places);
-                self.ring[at].sensor == sensor
-            })?;
-            at
-        };
+    /// The sensor's newest entry, if it is still in the ring.
+    #[inline]
+    fn newest_of(&mut self, sensor: Sensor) -> Option<(u32, &mut Loss)> {
+        let at = (*self.newest.get(sensor.index())?).into();
         // A place that was given to another sensor since, or was never used, names another one.
-        let entry = self.ring.get_mut(at)?;
-        (entry.sensor == sensor && entry.count > 0).then_some((at as u32, entry))
+        let entry = self.ring.get_mut(at as usize)?;
+        (entry.sensor == sensor && entry.count > 0).then_some((at, entry))
     }
 }
 
@@ -225,10 +239,10 @@ mod tests {
 
     #[test]
     fn neighbouring_ranges_become_one_entry_even_when_sensors_lose_by_turns() {
-        let mut ring = [Loss::NONE; 4];
+        let (mut ring, mut newest) = ([Loss::NONE; 4], [0_u8; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
-            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         for turn in 0..10 {
             ledger.record(loss(1, turn * 60, 60));
             ledger.record(loss(2, turn * 30, 30));
@@ -243,7 +257,7 @@ mod tests {
     #[test]
     fn with_a_place_a_sensor_any_number_of_sensors_lose_by_turns_in_an_entry_each() {
         let mut ring = [Loss::NONE; 50];
-        let mut newest = [0; 50];
+        let mut newest = [0_u8; 50];
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
@@ -260,10 +274,10 @@ mod tests {
 
     #[test]
     fn a_full_ring_forgets_the_oldest_and_counts_it() {
-        let mut ring = [Loss::NONE; 2];
+        let (mut ring, mut newest) = ([Loss::NONE; 2], [0_u8; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
-            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         for sensor in 0..3 {
             ledger.record(loss(sensor, 0, 10 + sensor));
         }
@@ -274,11 +288,28 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
-        let mut ring = [Loss::NONE; 2];
+    #[cfg(feature = "std")]
+    fn what_no_entry_names_is_told_in_order() {
+        let (mut ring, mut newest) = ([Loss::NONE; 6], [0_u8; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
-            Ledger { ring: &mut ring, newest: &mut [], unsaved: &mut [], state: &mut state };
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
+        for (sensor, first, count) in [(1, 20, 10), (2, 0, 100), (1, 5, 5), (1, 28, 12)] {
+            ledger.record(loss(sensor, first, count));
+        }
+        let unlisted = |first, end| ledger.unlisted(Sensor(1), first, end).collect::<Vec<_>>();
+        assert_eq!(unlisted(0, 50), [(0, 5), (10, 20), (40, 50)]);
+        assert_eq!(unlisted(7, 15), [(10, 15)]);
+        assert_eq!(unlisted(20, 40), []);
+        assert_eq!(ledger.unlisted(Sensor(3), 3, 9).collect::<Vec<_>>(), [(3, 9)]);
+    }
+
+    #[test]
+    fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
+        let (mut ring, mut newest) = ([Loss::NONE; 2], [0_u8; 3]);
+        let mut state = LedgerState::EMPTY;
+        let mut ledger =
+            Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         ledger.record(loss(1, 0, u32::MAX));
         ledger.record(loss(1, u64::from(u32::MAX), 5));
         assert_eq!(ledger.state.stats().entries, 2);

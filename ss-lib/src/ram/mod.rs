@@ -2,6 +2,7 @@
 //!
 //! A [`Store`] is the engine over a [`Backing`], which says where the memory lies and who may touch
 //! it when: [`Inline`] is one value of a size known at compile time, for a microcontroller's static;
+//! [`Lent`] is the same over memory that the caller lends, cut when the store is opened;
 //! [`Shared`] is heap memory behind a lock a sensor, for threads. Every rule stands once, in the
 //! chain and the store, and is the same on both.
 
@@ -17,6 +18,7 @@ mod geometry;
 mod holders;
 mod inline;
 mod ledger;
+mod lent;
 mod pool;
 mod sector;
 #[cfg(feature = "std")]
@@ -37,6 +39,7 @@ pub use critical::Critical;
 pub use geometry::{Geometry, GeometryError, SECTOR_BYTES_MAX, SECTOR_BYTES_MIN};
 pub use inline::{Inline, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS, Stm32Store};
 pub use ledger::LedgerStats;
+pub use lent::{LENT_GROUP_SENSORS, LENT_SECTORS_MAX, Lent, LentError, LentMemory, SensorPlace};
 pub use pool::PoolStats;
 #[cfg(feature = "std")]
 pub(crate) use sector::Sample;

@@ -1,7 +1,7 @@
 //! The free list, and who could give a sector when it is empty.
 
 use super::{
-    holders::Holders,
+    holders::{Holders, Small},
     slots::{Sector, Slots, fingerprint},
 };
 
@@ -58,14 +58,15 @@ impl PoolState {
 }
 
 /// The pool, under its lock.
-pub struct Pool<'a> {
+pub struct Pool<'a, C> {
     pub(crate) state: &'a mut PoolState,
-    pub(crate) holders: Holders<'a>,
+    pub(crate) holders: Holders<'a, C>,
     pub(crate) slots: Slots<'a>,
 }
 
 /// How the pool's sectors are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct PoolStats {
     /// Sectors in all.
     pub sectors_total: u32,
@@ -77,7 +78,7 @@ pub struct PoolStats {
     pub sectors_limit: u32,
 }
 
-impl Pool<'_> {
+impl<C: Small> Pool<'_, C> {
     /// Makes every sector free. Only for a pool whose sectors no chain owns.
     pub(crate) fn format(&mut self) {
         *self.state = PoolState { limit: self.slots.sectors(), ..PoolState::EMPTY };
@@ -95,6 +96,7 @@ impl Pool<'_> {
     }
 
     /// Takes a free sector for `sensor`, which holds one droppable sector more from now on.
+    #[inline]
     pub(crate) fn take(&mut self, sensor: u32) -> Option<Sector> {
         if self.state.used(self.slots) >= self.state.limit {
             return None;

@@ -9,7 +9,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{GROUP_SENSORS, Holders},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -89,6 +89,9 @@ struct Inner<T> {
     now_ms: AtomicU64,
     is_closing: AtomicBool,
 }
+
+/// Sensors a group of the pool's books.
+const GROUP_SENSORS: usize = 16;
 
 /// The registered sensors by key. Behind its own lock: only `register` and `find` come here.
 struct Registry {
@@ -210,7 +213,7 @@ impl<T> Store<Shared<T>> {
     }
 
     /// Runs `f` with the loss ledger, outside of any chain.
-    pub(crate) fn with_ledger<R>(&self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
+    pub(crate) fn with_ledger<R>(&self, f: impl FnOnce(Ledger<'_, u32>) -> R) -> R {
         self.backing.0.env().ledger(f)
     }
 
@@ -246,6 +249,9 @@ pub struct SharedEnv<'m, T = ()> {
 }
 
 impl<'m, T> Env<'m> for SharedEnv<'m, T> {
+    type Count = u32;
+    type LedgerPlace = u32;
+
     #[inline]
     fn slots(&self) -> Slots<'m> {
         self.inner.slots()
@@ -257,13 +263,14 @@ impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     }
 
     #[inline]
-    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_>) -> R) -> R {
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
         let PoolMemory { state, droppable, group_max } = &mut *memory;
-        f(Pool { state, holders: Holders { droppable, group_max }, slots: self.inner.slots() })
+        let holders = Holders { droppable, group_max, group_sensors: GROUP_SENSORS };
+        f(Pool { state, holders, slots: self.inner.slots() })
     }
 
-    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_>) -> R) -> R {
+    fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.ledger);
         let LedgerMemory { state, ring, newest, unsaved } = &mut *memory;
         let result = f(Ledger { ring, newest, unsaved, state });

@@ -88,16 +88,19 @@ pub struct Slots<'m> {
 
 impl<'m> Slots<'m> {
     /// `words` holds `sector_words` for each of the `links`.
+    #[inline]
     pub(crate) fn new(words: &'m [AtomicU32], links: &'m [AtomicU32], sector_words: usize) -> Self {
         debug_assert_eq!(words.len(), links.len() * sector_words);
         Self { words, links, sector_words }
     }
 
+    #[inline]
     pub(crate) fn sectors(self) -> u32 {
         // `Geometry` and the inline store's assertions keep pools below 2^22 sectors.
         self.links.len() as u32
     }
 
+    #[inline]
     pub(crate) fn sector_words(self) -> u32 {
         self.sector_words as u32
     }

@@ -15,6 +15,7 @@ use crate::{
 
 /// What an add does when the pool has no sector left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum FullPolicy {
     /// Drops the oldest sector without pending records: of the same sensor, else of the sensor that
     /// holds most such sectors. Refuses only when everything is pending. (With more threads adding
@@ -27,6 +28,7 @@ pub enum FullPolicy {
 
 /// What a store is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// What an add does when the pool has no sector left.
     pub policy: FullPolicy,
@@ -53,6 +55,11 @@ pub struct Store<B> {
 }
 
 impl<B: Backing> Store<B> {
+    /// The number of this opening.
+    pub fn epoch(&self) -> u32 {
+        self.backing.config().epoch
+    }
+
     /// Registers a sensor; it is active at once.
     pub fn register(&mut self, config: SensorConfig) -> Result<Sensor, RegisterError> {
         if config.kind == Kind::TimeSeries && config.period_ms == 0 {
@@ -202,6 +209,9 @@ impl<B: Backing> Store<B> {
     fn add_in_new_sector(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
         let owner = self.owner(sensor);
         let recycles = self.backing.config().policy == FullPolicy::RecycleOldest;
+        if !B::IS_SHARED {
+            return self.add_alone(owner, sample, recycles);
+        }
         let mut spare = None;
         for attempts_left in (0..RECYCLE_ATTEMPTS).rev() {
             let added = self.backing.with_chain(sensor, |chain, env| {
@@ -246,6 +256,61 @@ impl<B: Backing> Store<B> {
         }
         self.backing.with_chain(sensor, |chain, _| chain.count_refused());
         Err(AppendError::Full)
+    }
+
+    /// The same where nobody else can come between two steps, so that each is done once. An add on a
+    /// microcontroller is bound by what this costs.
+    #[inline]
+    fn add_alone(
+        &mut self,
+        owner: Owner,
+        sample: Sample,
+        recycles: bool,
+    ) -> Result<u64, AppendError> {
+        let sensor = owner.sensor;
+        let free = self.backing.with_chain(sensor, |chain, env| {
+            chain.may_open_sector(env.slots(), owner)?;
+            Ok(env.pool(|mut pool| pool.take(sensor.0)))
+        });
+        let sector = match free {
+            Some(Ok(Some(sector))) => Some(sector),
+            Some(Ok(None)) if recycles => self.drop_for(owner),
+            Some(Ok(None)) => None,
+            Some(Err(error)) => return Err(error),
+            None => return Err(AppendError::UnknownSensor),
+        };
+        let added = self.backing.with_chain(sensor, |chain, env| {
+            let Some(sector) = sector else {
+                chain.count_refused();
+                return None;
+            };
+            Some(chain.append_in_new_sector(env.slots(), owner, sample, sector))
+        });
+        added.flatten().ok_or(AppendError::Full)
+    }
+
+    /// Drops a sector of the same sensor's, else of the one that holds most, and enters it into the
+    /// pool's books as the same sensor's.
+    #[inline]
+    fn drop_for(&mut self, owner: Owner) -> Option<Sector> {
+        let sensor = owner.sensor.0;
+        let victim = self.backing.with_env(|env| {
+            env.pool(|pool| {
+                if pool.holders.count(sensor) > 0 { Some(sensor) } else { pool.holders.richest() }
+            })
+        })?;
+        let victim = Owner { sensor: Sensor(victim), ..owner };
+        self.backing.with_chain(victim.sensor, |chain, env| {
+            let sector = chain.recycle(env, victim)?;
+            // From a chain to the same chain: the pool's books stay as they are.
+            if victim.sensor.0 != sensor {
+                env.pool(|mut pool| {
+                    pool.holders.sub(victim.sensor.0, 1);
+                    pool.holders.add(sensor, 1);
+                });
+            }
+            Some(sector)
+        })?
     }
 
     /// The sensor that holds most sectors that could be dropped.
@@ -427,6 +492,7 @@ impl<B: Backing> Store<B> {
 
 /// Adds the sample in a new sector of `chain`: in `spare`, else in a free one, else, if the policy is
 /// to recycle, in the chain's own oldest. `None`: there is no such sector.
+#[inline]
 fn new_sector<'m>(
     chain: &mut Chain,
     env: &mut impl Env<'m>,

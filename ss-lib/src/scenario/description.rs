@@ -38,6 +38,7 @@ pub struct Description<'a> {
 
 /// Sensors that are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Group {
     /// What their readings are.
     pub kind: Kind,
@@ -68,6 +69,7 @@ pub struct Group {
 
 /// What a sensor's values do. Values are 32 bits; negative ones are two's complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Shape {
     /// Always the same.
     Constant {
@@ -112,6 +114,7 @@ pub enum Shape {
 
 /// Who takes the records away, and how its network and cloud treat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Uploader {
     /// From one round to the next, in ms: at least 1. A round visits the sensors by turns.
     pub every_ms: u32,
@@ -141,6 +144,7 @@ pub struct Uploader {
 
 /// A time without a network: what is sent in it, and replies due in it, are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Outage {
     /// When it begins, in ms of virtual time.
     pub from_ms: u64,
@@ -150,6 +154,7 @@ pub struct Outage {
 
 /// The device's clock is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClockStep {
     /// When, in ms of virtual time.
     pub at_ms: u64,
@@ -161,6 +166,7 @@ pub struct ClockStep {
 
 /// The number of sectors that may be in use changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pressure {
     /// When, in ms of virtual time.
     pub at_ms: u64,

@@ -34,5 +34,5 @@ pub use description::{
 pub use driver::{Driver, DriverMemory, Summary};
 pub use engine::{Answer, DiskUse, Engine, RestartError, Restarted};
 pub use observer::{Given, Observer, Op, Unobserved};
-pub use replies::Reply;
-pub use sensors::SensorRun;
+pub use replies::{REPLIES_PER_SENSOR, Reply};
+pub use sensors::{SensorRun, group_stats};

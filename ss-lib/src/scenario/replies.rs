@@ -20,16 +20,26 @@ pub struct Reply {
     timeout_ms: u64,
 }
 
+/// Room for replies that a run has for each sensor: one for its pending batch, and late and double
+/// ones beside it. The uploader waits while there is no room, so every machine has the same.
+pub const REPLIES_PER_SENSOR: usize = 4;
+
+impl Reply {
+    /// A place without a reply.
+    pub const VACANT: Self = Self {
+        due_ms: 0,
+        number: 0,
+        token: None,
+        // Nothing but zeros: a static of many is no bytes in flash.
+        answer: Answer::Ack,
+        from_cloud: false,
+        timeout_ms: 0,
+    };
+}
+
 impl Default for Reply {
     fn default() -> Self {
-        Self {
-            due_ms: 0,
-            number: 0,
-            token: None,
-            answer: Answer::Nack,
-            from_cloud: false,
-            timeout_ms: 0,
-        }
+        Self::VACANT
     }
 }
 

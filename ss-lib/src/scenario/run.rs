@@ -9,20 +9,17 @@ pub(super) use linux::{Home, HomeGateway, LinuxStore};
 pub use linux::{Place, RunError, write_image};
 
 use super::{
-    Driver, DriverMemory, Engine, Op, Reply, SensorRun, Summary,
+    Driver, DriverMemory, Engine, Op, REPLIES_PER_SENSOR, Reply, SensorRun, Summary,
     expect::Judged,
     oracle::{DiskTerms, Oracle, Terms, Violation},
-    sensors::{members, of_run},
+    sensors::group_stats,
     text::{Profile, Scenario},
 };
 use crate::{
-    Record, SensorStats,
+    Record,
     ram::{PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store, footprint_bytes},
 };
 use watched::Watched;
-
-/// Room for replies: one for a sensor's pending batch, and late and double ones beside it.
-const REPLIES_PER_SENSOR: usize = 4;
 
 /// Who watches a run: measures operations, shows progress, may end it.
 #[expect(unused_variables, reason = "a watch looks at what it wants to")]
@@ -230,20 +227,14 @@ fn figures<E: Engine>(
     ram: RamFigures,
 ) -> Figures {
     let description = scenario.description();
-    let mut groups: Vec<GroupFigures> = scenario
-        .group_names
-        .iter()
-        .zip(description.groups)
-        .map(|(name, group)| GroupFigures {
+    let groups = (0..)
+        .zip(scenario.group_names.iter().zip(description.groups))
+        .map(|(number, (name, group))| GroupFigures {
             name: name.clone(),
             sensors: group.count,
-            stats: SensorStats::default(),
+            stats: group_stats(engine, description.groups, runs, number),
         })
         .collect();
-    for ((group, _), run) in members(description.groups).zip(runs) {
-        let stats = run.sensor.map(|sensor| engine.stats(sensor)).unwrap_or_default();
-        groups[group as usize].stats += of_run(stats, &description.groups[group as usize]);
-    }
     Figures {
         digest: summary.digest,
         virtual_ms: summary.virtual_ms,

@@ -1,6 +1,6 @@
 //! When each sensor reads, and what.
 
-use super::{Description, Group, heap::Heap};
+use super::{Description, Engine, Group, heap::Heap};
 use crate::{Kind, Sensor, SensorConfig, SensorKey, SensorStats};
 use rand::RngExt;
 use rand_pcg::Pcg32;
@@ -22,6 +22,10 @@ pub struct SensorRun {
 }
 
 impl SensorRun {
+    /// A place without a sensor.
+    pub const VACANT: Self =
+        Self { sensor: None, nominal_ms: 0, period_ms: 0, value: 0, group: 0, burst_left: 0 };
+
     pub(super) fn new(sensor: Sensor) -> Self {
         Self { sensor: Some(sensor), ..Self::default() }
     }
@@ -62,6 +66,23 @@ pub(super) fn of_run(mut stats: SensorStats, group: &Group) -> SensorStats {
     stats.added = stats.added.saturating_sub(group.first_seq);
     stats.erased = stats.erased.saturating_sub(group.first_seq);
     stats
+}
+
+/// The sum of a group's counts. `runs` are those of the run over `groups` that has just ended.
+pub fn group_stats<E: Engine>(
+    engine: &E,
+    groups: &[Group],
+    runs: &[SensorRun],
+    group: u32,
+) -> SensorStats {
+    let mut sum = SensorStats::default();
+    for ((of, _), run) in members(groups).zip(runs) {
+        if of == group {
+            let stats = run.sensor.map(|sensor| engine.stats(sensor)).unwrap_or_default();
+            sum += of_run(stats, &groups[of as usize]);
+        }
+    }
+    sum
 }
 
 impl<'a> Sensors<'a> {

@@ -1,89 +1,44 @@
-//! A process to be killed: two threads add, one uploads, a manager ticks, and what the store says of
-//! itself goes to standard output, each line at once. SIGTERM ends it in order.
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "it is a part of a test, and test data are small"
-)]
+//! A process to be ended in any way: works on the store in a directory and says so on standard output.
+//! SIGTERM ends it in order.
+//!
+//! `gateway-child DIR SEED [STEPS]`
 
-use ss_lib::{AppendError, Record, Sensor, Timestamp, disk::RealDisk, gateway::Gateway};
-use ss_tests::child::{Receipt, SENSORS, config, register, value};
+use ss_lib::{
+    disk::RealDisk,
+    torture::{Outcome, Work, work},
+};
 use std::{
-    io::Write,
+    env,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread,
-    time::Duration,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
 };
 
-const DEADLINE: Duration = Duration::from_secs(20);
-
-fn add(mut gateway: Gateway<RealDisk>, own: &[(usize, Sensor)], stop: &AtomicBool) {
-    while !stop.load(Relaxed) {
-        for &(place, sensor) in own {
-            let seq = gateway.sensor_config(sensor).unwrap().first_seq;
-            let added = if place.is_multiple_of(2) {
-                gateway.append_event(sensor, value(place, seq), seq)
-            } else {
-                gateway.append(sensor, value(place, seq), Timestamp::utc(seq * 1_000))
-            };
-            assert!(matches!(added, Ok(_) | Err(AppendError::Full | AppendError::ShuttingDown)));
-        }
-        // Faster than the disk would only fill it.
-        thread::sleep(Duration::from_micros(200));
-    }
-}
-
-fn tell(gateway: &Gateway<RealDisk>, sensors: &[Sensor]) {
-    let mut text = String::new();
-    for (place, &sensor) in sensors.iter().enumerate() {
-        let levels = gateway.levels(sensor).unwrap();
-        text += &Receipt::new(place, levels).line();
-    }
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap();
-}
-
-fn main() {
+fn main() -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop)).unwrap();
-    let dir = PathBuf::from(std::env::args_os().nth(1).unwrap());
-    let mut gateway = Gateway::open_dir(&dir, &config()).unwrap();
-    let sensors = register(&mut gateway);
-    let manager = gateway.start_manager();
-    thread::scope(|scope| {
-        for turn in 0..2 {
-            let own: Vec<_> = sensors
-                .iter()
-                .copied()
-                .enumerate()
-                .filter(|(place, _)| place / 2 == turn)
-                .collect();
-            let (gateway, stop) = (gateway.clone(), &stop);
-            scope.spawn(move || add(gateway, &own, stop));
+    let listening = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop));
+    let mut arguments = env::args_os().skip(1);
+    let directory = arguments.next().map(PathBuf::from);
+    let mut number = || arguments.next()?.to_str()?.parse::<u64>().ok();
+    let (seed, steps) = (number(), number());
+    let (Some(directory), Some(seed), Ok(_)) = (directory, seed, listening) else {
+        eprintln!("usage: gateway-child DIR SEED [STEPS]");
+        return ExitCode::from(2);
+    };
+    let disk = match RealDisk::open_owned(&directory) {
+        Ok(disk) => disk,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(3);
         }
-        let mut out = vec![Record::default(); 12];
-        let mut round = 0_usize;
-        while !stop.load(Relaxed) {
-            round += 1;
-            let place = round % SENSORS;
-            if let Ok(Some(token)) = gateway.consume(sensors[place], &mut out) {
-                let answered =
-                    if round % 7 == 3 { gateway.nack(token) } else { gateway.ack(token) };
-                answered.unwrap();
-            }
-            tell(&gateway, &sensors);
-            // Slower than the adds, so that there is a backlog.
-            thread::sleep(Duration::from_millis(3));
-        }
-    });
-    let report = gateway.shut_down(Some(DEADLINE), &mut |_| ());
-    drop(manager);
-    assert!(report.is_complete(), "{report:?}");
-    tell(&gateway, &sensors);
-    let mut out = std::io::stdout().lock();
-    out.write_all(b"complete\n").and_then(|()| out.flush()).unwrap();
+    };
+    let steps = steps.and_then(|steps| u32::try_from(steps).ok());
+    let outcome = work(disk, Work { seed, steps }, &stop, &mut std::io::stdout());
+    eprintln!("{outcome}");
+    match outcome {
+        Outcome::ShutDown(report) if report.is_complete() => ExitCode::SUCCESS,
+        Outcome::ShutDown(_) => ExitCode::from(1),
+        Outcome::NotOpened(_) => ExitCode::from(3),
+        Outcome::NotSaid(_) | Outcome::Impossible(_) => ExitCode::from(4),
+    }
 }

@@ -15,9 +15,14 @@ pub type Found = BTreeMap<(SensorKey, u64), (u32, u64, u32)>;
 
 /// Reads every held record, and holds the reader to its promises.
 pub fn export(disk: &MemoryDisk, scan: &Scan) -> Found {
+    export_filtered(disk, scan, RecordFilter::default())
+}
+
+/// The same for the records that a filter lets through.
+pub fn export_filtered(disk: &MemoryDisk, scan: &Scan, filter: RecordFilter) -> Found {
     let mut found = Found::new();
     let mut last: BTreeMap<SensorKey, u64> = BTreeMap::new();
-    let mut records = Records::new(disk, scan, RecordFilter::default());
+    let mut records = Records::new(disk, scan, filter);
     let mut out = [Exported::default(); 37];
     loop {
         let count = records.next_records(&mut out).unwrap();

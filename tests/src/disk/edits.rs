@@ -47,6 +47,12 @@ fn bases() -> &'static [(MemoryDisk, [u8; 16])] {
 
 /// The store that the bytes name.
 pub fn hostile_store(bytes: &[u8]) -> MemoryDisk {
+    hostile_or_rotten(bytes).0
+}
+
+/// The same, and whether a checksum was set right over changed bytes, as no disk ever does.
+pub fn hostile_or_rotten(bytes: &[u8]) -> (MemoryDisk, bool) {
+    let mut is_forged = false;
     let mut input = Input(bytes);
     let bases = bases();
     let (disk, store_id) = &bases[input.byte() % bases.len()];
@@ -55,16 +61,17 @@ pub fn hostile_store(bytes: &[u8]) -> MemoryDisk {
         if input.0.is_empty() {
             break;
         }
-        edit(&disk, *store_id, &mut input);
+        is_forged |= edit(&disk, *store_id, &mut input);
     }
-    disk
+    (disk, is_forged)
 }
 
-fn edit(disk: &MemoryDisk, store_id: [u8; 16], input: &mut Input<'_>) {
+/// Says whether it set a checksum right.
+fn edit(disk: &MemoryDisk, store_id: [u8; 16], input: &mut Input<'_>) -> bool {
     let files = disk.files();
     let names: Vec<&String> = files.keys().filter(|name| name.ends_with(".seg")).collect();
     let operation = input.byte();
-    let Some(&name) = names.get(input.byte() % names.len().max(1)) else { return };
+    let Some(&name) = names.get(input.byte() % names.len().max(1)) else { return false };
     let len = files[name].len();
     let pages = len.div_ceil(PAGE_BYTES).max(1);
     let number = input.byte() % pages;
@@ -124,6 +131,7 @@ fn edit(disk: &MemoryDisk, store_id: [u8; 16], input: &mut Input<'_>) {
             Place { store_id, segment, generation, page: number as u32 }.fix_crc(page);
         });
     }
+    operation < 128
 }
 
 fn change_page(disk: &MemoryDisk, name: &str, begin: usize, change: impl FnOnce(&mut [u8])) {

@@ -75,6 +75,11 @@ pub struct FaultyDisk {
 }
 
 impl FaultyDisk {
+    /// A disk with these files.
+    pub fn over(memory: MemoryDisk) -> Self {
+        Self { memory: Arc::new(memory), ..Self::default() }
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,4 +17,5 @@ pub mod faulty;
 pub mod golden;
 pub mod memory;
 pub mod page;
+pub mod reopening;
 pub mod store;

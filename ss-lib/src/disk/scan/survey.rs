@@ -59,11 +59,18 @@ pub(super) fn survey<D: Disk>(disk: &D) -> Result<Scan, ScanError> {
         file.head = read_head(&mut reader, file)?;
         file.is_head_alone = is_head_alone(&mut reader, file)?;
     }
-    if !has_superblock && files.iter().all(|file| file.named.is_none() && file.head.is_none()) {
+    // A creation that was cut leaves a superblock that was never written: the next opening begins anew.
+    let is_written =
+        scan.slots.iter().any(|slot| !matches!(slot, SlotScan::Missing | SlotScan::Empty));
+    if !is_written && files.iter().all(|file| file.named.is_none() && file.head.is_none()) {
         return Err(ScanError::NotAStore);
     }
     files.sort_unstable_by_key(|file| file.name);
+    forget_strange_heads(&mut reader, &scan, &mut files)?;
     suspect_superblock(&mut scan, &files);
+    if scan.foreign_superblock.is_some() {
+        forget_strange_heads(&mut reader, &scan, &mut files)?;
+    }
     scan.identity = identify(&scan, &files);
     place(&mut scan, &files);
     if let Some(identity) = scan.identity {
@@ -142,6 +149,42 @@ fn suspect_superblock(scan: &mut Scan, files: &[File]) {
         scan.slots = [SlotScan::Missing; 2];
         scan.epoch = 0;
     }
+}
+
+fn forget_strange_heads<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &Scan,
+    files: &mut [File],
+) -> Result<(), DiskError> {
+    let Some(identity) = identify(scan, files) else { return Ok(()) };
+    for file in files {
+        if has_strange_head(reader, file, &identity)? {
+            file.head = None;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first page is another file's, and one behind it is right for this file's own name: a write
+/// that went astray cost this file its first page, and nothing else of it.
+fn has_strange_head<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    file: &File,
+    identity: &Identity,
+) -> Result<bool, DiskError> {
+    let (Some(head), Some((segment, generation))) = (file.head, file.named) else {
+        return Ok(false);
+    };
+    let claimed = (head.store_id, head.segment, head.generation);
+    if claimed == (identity.store_id, segment, generation) {
+        return Ok(false);
+    }
+    let opened = reader.open(file.name)?;
+    let seed = SegmentSeed::new(&identity.store_id, segment, generation);
+    let pages = file.bytes.div_ceil(PAGE_BYTES as u64).min(u64::from(FILE_PAGES_MAX)) as u32;
+    Ok((1..pages).any(|number| {
+        reader.page(&opened, number).is_ok_and(|page| PageView::check(page, seed, number).is_ok())
+    }))
 }
 
 /// The superblock says it; without one the store that most segments belong to.
@@ -299,9 +342,9 @@ fn choose_generations(segments: &mut [SegmentScan]) {
             .filter(|(_, segment)| segment.has_head && segment.has_footer)
             .map(|(place, _)| place)
             .next_back();
-        let with_head = candidates().find(|(_, segment)| segment.has_head).map(|(place, _)| place);
-        let any = candidates().map(|(place, _)| place).next();
-        let Some(winner) = complete.or(with_head).or(any) else { continue };
+        // Also without its first page the source has what a squeeze that was cut has not.
+        let lowest = candidates().map(|(place, _)| place).next();
+        let Some(winner) = complete.or(lowest) else { continue };
         for (place, segment) in group.iter_mut().enumerate() {
             if segment.role == Role::Log && place != winner {
                 segment.role = if place > winner { Role::SqueezeCut } else { Role::SqueezeSource };

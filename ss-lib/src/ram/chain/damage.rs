@@ -8,6 +8,7 @@ use super::{super::sector::SectorView, Chain, Owner, Slot, Slots};
 
 impl Chain {
     /// The number of the sector's first record, right even if one of its bits flipped.
+    #[inline]
     pub(super) fn first_seq_of(&self, slots: Slots<'_>, slot: Slot, owner: Owner) -> u64 {
         let view = self.view(slots, slot, owner);
         if view.has_plausible_seq() {

@@ -12,6 +12,11 @@ use crate::{DropCause, Loss};
 impl Chain {
     /// Drops the oldest sector that holds no pending record, and hands it to the caller, who tells
     /// the pool where it goes. `None` if every sector holds some.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn recycle<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) -> Option<Sector> {
         let slots = env.slots();
         let behind = if self.pending == 0 { None } else { Some(self.batch_end.slot()) };
@@ -60,6 +65,7 @@ impl Chain {
 }
 
 /// Enters a loss into the ledger.
+#[inline]
 pub(crate) fn record_loss<'m>(
     env: &mut impl Env<'m>,
     owner: Owner,

@@ -1,0 +1,101 @@
+//! What the firmware takes, and what its operations cost: numbers that no machine's speed changes.
+
+use super::support::Bench;
+use serde_json::Value;
+
+/// The store's budget.
+const STORE_BYTES_MAX: u64 = 32 * 1024;
+/// The whole image's RAM: the store, the driver's tables for 100 sensors (68 KiB), the line's rings
+/// (2.5 KiB), and the stack as far as it was ever used.
+const RAM_BYTES_MAX: u64 = 112 * 1024;
+/// The image's flash.
+const FLASH_BYTES_MAX: u64 = 72 * 1024;
+
+fn figure(value: &Value, key: &str) -> u64 {
+    value[key].as_u64().unwrap_or_else(|| panic!("{key}: {value}"))
+}
+
+fn cost<'v>(run: &'v Value, operation: &str) -> &'v Value {
+    let costs = run["costs"].as_array().unwrap();
+    costs.iter().find(|cost| cost["operation"] == operation).unwrap()
+}
+
+#[test]
+fn the_image_keeps_to_its_memory() {
+    let Some(bench) = Bench::new() else { return };
+    let (run, _) = bench.json("stm32-100-sensors", &["--duration", "2h"]);
+    let ram = &run["ram"];
+    let whole = figure(ram, "static_bytes") + figure(ram, "stack_peak_bytes");
+    println!("{ram}, {} B of flash", figure(&run, "flash_bytes"));
+    assert!(figure(ram, "store_bytes") <= STORE_BYTES_MAX, "{ram}");
+    assert!(whole <= RAM_BYTES_MAX, "{whole} B of RAM: {ram}");
+    assert!(figure(&run, "flash_bytes") <= FLASH_BYTES_MAX, "{}", run["flash_bytes"]);
+    // Half of the stack is left.
+    assert!(figure(ram, "stack_peak_bytes") * 2 <= figure(ram, "stack_bytes"), "{ram}");
+}
+
+/// What an add costs at most, in instructions of a Cortex-M4, the measurement's own not counted: into
+/// the open sector, mostly; with a new sector out of the free ones; and with one that is made of the same
+/// sensor's oldest, or of the one's that holds most, which is dropped into the ledger.
+const ADD_TYPICAL_MAX: u64 = 210;
+const ADD_FREE_SECTOR_MAX: u64 = 460;
+const ADD_RECYCLING_MAX: u64 = 730;
+
+/// The dearest add of either kind, without the cost of the measurement.
+fn dearest_add(run: &Value, key: &str) -> u64 {
+    assert_eq!(run["clock"]["unit"], "instructions");
+    let adds = ["add-series", "add-event"].map(|operation| cost(run, operation)[key].as_u64());
+    adds.into_iter().flatten().max().unwrap() - figure(&run["clock"], "empty_cost")
+}
+
+#[test]
+fn an_add_into_the_open_sector_keeps_to_its_instructions() {
+    let Some(bench) = Bench::new() else { return };
+    let (run, _) = bench.json("stm32-recycle", &["--duration", "1h"]);
+    let typical = dearest_add(&run, "p50");
+    assert!(typical <= ADD_TYPICAL_MAX, "{typical} instructions: {}", run["costs"]);
+}
+
+#[test]
+fn an_add_that_opens_a_free_sector_keeps_to_its_instructions() {
+    let Some(bench) = Bench::new() else { return };
+    for (scenario, duration) in [("stm32-100-sensors", "2h"), ("stm32-refuse", "2h")] {
+        let (run, _) = bench.json(scenario, &["--duration", duration]);
+        let dearest = dearest_add(&run, "max");
+        assert!(dearest <= ADD_FREE_SECTOR_MAX, "{scenario}: {dearest}: {}", run["costs"]);
+    }
+}
+
+#[test]
+fn an_add_that_drops_a_sector_keeps_to_its_instructions() {
+    let Some(bench) = Bench::new() else { return };
+    for scenario in ["stm32-recycle", "stm32-full"] {
+        let (run, _) = bench.json(scenario, &[]);
+        assert!(figure(&run["records"]["dropped"], "recycled") > 0, "{run}");
+        let dearest = dearest_add(&run, "max");
+        assert!(dearest <= ADD_RECYCLING_MAX, "{scenario}: {dearest}: {}", run["costs"]);
+    }
+}
+
+/// A batch of 60 records, and its answer, by the record.
+const CONSUME_RECORD_MAX: f64 = 130.0;
+const ANSWER_RECORD_MAX: f64 = 15.0;
+
+#[test]
+fn consuming_and_answering_keep_to_their_instructions_a_record() {
+    let Some(bench) = Bench::new() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("batches.toml");
+    let text = "profile = \"stm32\"\nduration = \"2h\"\n[[sensors]]\nname = \"a\"\ncount = 20\n\
+                kind = \"time-series\"\nperiod = \"1s\"\n[uploader]\nevery = \"60s\"\nbatch = 60\n\
+                latency = \"100ms\"\n";
+    std::fs::write(&file, text).unwrap();
+    let (run, code) = bench.json(&file.display().to_string(), &[]);
+    assert_eq!(code, Some(0), "{run}");
+    for (operation, most) in [("consume", CONSUME_RECORD_MAX), ("answer", ANSWER_RECORD_MAX)] {
+        let cost = cost(&run, operation);
+        let a_record = cost["per_record"].as_f64().unwrap();
+        println!("{cost}");
+        assert!(a_record <= most, "{operation}: {cost}");
+    }
+}
