@@ -187,7 +187,8 @@ fn random_scenarios_with_random_faults_keep_every_promise() {
         };
         let explored = explorer.explore(&limits, &Unseen);
         let broken = explorer.violation().or(explored.bad.first().map(|bad| &bad.violation));
-        assert!(broken.is_none(), "SS_FAULT_SEED={seed}: {}\n{text}", broken.unwrap());
+        let id = explored.bad.first().map(|bad| format!("state {}, {}", bad.id, bad.what));
+        assert!(broken.is_none(), "SS_FAULT_SEED={seed}: {id:?}: {}\n{text}", broken.unwrap());
         seed += 1;
     }
     println!("{} scenarios, seeds {first} to {}", seed - first, seed - 1);

@@ -281,14 +281,19 @@ fn without_stale_head(file: &File, files: &[File]) -> File {
     file
 }
 
+/// Whether the page behind the head is none, neither of the segment that the head names nor of the one
+/// that the file is named after.
 fn is_head_alone<D: Disk>(reader: &mut PageReader<'_, D>, file: &File) -> Result<bool, DiskError> {
     let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
         return Ok(true);
     };
     let opened = reader.open(file.name)?;
-    let seed = SegmentSeed::new(&head.store_id, head.segment, head.generation);
-    let page = reader.page(&opened, 1);
-    Ok(!page.is_ok_and(|page| PageView::check(page, seed, 1).is_ok()))
+    let Ok(page) = reader.page(&opened, 1) else { return Ok(true) };
+    let own = file.named.unwrap_or((head.segment, head.generation));
+    let mut places = [(head.segment, head.generation), own].into_iter();
+    Ok(!places.any(|(segment, generation)| {
+        PageView::check(page, SegmentSeed::new(&head.store_id, segment, generation), 1).is_ok()
+    }))
 }
 
 fn last_page<D: Disk>(
