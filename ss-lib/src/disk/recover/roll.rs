@@ -1,5 +1,6 @@
 //! Rolling a log forward: what its pages say, applied in order.
 
+use super::super::log_end::BadRun;
 use super::{
     super::{
         append::KeyRange,
@@ -307,15 +308,20 @@ impl<D: Disk> Log<D> {
                 durable_lsn = durable_lsn.max(view.info.durable_lsn);
             }
         }
+        let mut run = BadRun::default();
         let mut last_lsn = last_lsn;
         for page in from..segment.pages {
             match self.page_or_future(segment, page)? {
-                Some(view) if view.info.lsn > last_lsn => last_lsn = view.info.lsn,
-                _ if last_lsn.saturating_add(1) >= durable_lsn => return Ok(page),
-                _ => {}
+                Some(view) if view.info.lsn > last_lsn => {
+                    last_lsn = view.info.lsn;
+                    if let Some(end) = run.end_before(page, last_lsn, durable_lsn) {
+                        return Ok(end);
+                    }
+                }
+                _ => run.note(page),
             }
         }
-        Ok(segment.pages)
+        Ok(run.end_at_last(last_lsn, durable_lsn).unwrap_or(segment.pages))
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.

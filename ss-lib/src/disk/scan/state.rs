@@ -4,6 +4,7 @@ use super::{
     super::{
         chunk::{Chunk, LossChunk, RecordsChunk, SensorChunk},
         io::{Disk, DiskError},
+        log_end::BadRun,
         page::SegmentSeed,
     },
     Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
@@ -97,19 +98,21 @@ fn find_log_end<D: Disk>(
     if !has_bad {
         return Ok(());
     }
-    let mut end = None;
+    let (mut end, mut run) = (None, BadRun::default());
     walk_segment(reader, segment, seed, &mut |number, page| {
         match page {
-            Ok(page) => last_lsn = page.info.lsn,
-            // A disk that does not read may read another time.
-            Err(Fault::Unreadable) => {}
-            Err(_) if last_lsn > 0 && last_lsn.saturating_add(1) >= durable_lsn => {
-                end = Some(number);
+            Ok(page) => {
+                last_lsn = page.info.lsn;
+                end = run.end_before(number, last_lsn, durable_lsn);
             }
-            Err(_) => {}
+            // Before the first good page there is no log; a disk that does not read may another time.
+            Err(Fault::Unreadable) => {}
+            Err(_) if last_lsn == 0 => {}
+            Err(_) => run.note(number),
         }
         end.is_none()
     })?;
+    let end = end.or_else(|| run.end_at_last(last_lsn, durable_lsn));
     segment.log_end = end;
     Ok(())
 }
