@@ -1,6 +1,8 @@
 //! Where the log ends in a newest segment that was never sealed: in front of the first bad page that was
 //! never durable. A power cut may have taken it, and what lies behind it was no more promised than it was.
 
+use super::page::PageInfo;
+
 /// Bad pages one behind the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct BadRun {
@@ -13,13 +15,26 @@ impl BadRun {
         self.first.get_or_insert(page);
     }
 
-    /// `page`, with the number `lsn`, is the next good one: the page that the log ends in front of, if one of
-    /// the run was not durable. Numbers count on from page to page, and where some were skipped the page
-    /// behind the gap says that everything before it was durable.
-    pub(super) fn end_before(&mut self, page: u32, lsn: u64, durable_lsn: u64) -> Option<u32> {
+    /// `next` is the next good page and `before` the one in front of the run: the page that the log ends in
+    /// front of, if one of the run was not durable.
+    ///
+    /// Numbers count on from page to page. Where some were skipped, an opening did it, before whose first
+    /// page everything is durable: so behind one, the run's numbers are counted back from the next page.
+    pub(super) fn end_before(
+        &mut self,
+        before: PageInfo,
+        page: u32,
+        next: PageInfo,
+        durable_lsn: u64,
+    ) -> Option<u32> {
         let first = self.first.take()?;
-        let not_durable = u32::try_from(lsn.checked_sub(durable_lsn)?).unwrap_or(u32::MAX);
-        let end = page.saturating_sub(not_durable).max(first);
+        let durable = if next.epoch > before.epoch {
+            let pages = u64::from(page - first);
+            durable_lsn.saturating_sub(next.lsn.saturating_sub(pages))
+        } else {
+            durable_lsn.saturating_sub(before.lsn.saturating_add(1))
+        };
+        let end = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
         (end < page).then_some(end)
     }
 
@@ -31,7 +46,7 @@ impl BadRun {
 
 #[cfg(test)]
 mod tests {
-    use super::BadRun;
+    use super::{BadRun, PageInfo};
 
     fn run(first: u32) -> BadRun {
         let mut run = BadRun::default();
@@ -40,16 +55,28 @@ mod tests {
         run
     }
 
+    const fn page(lsn: u64, epoch: u32) -> PageInfo {
+        PageInfo { lsn, epoch, durable_lsn: 0, base_ms: 0 }
+    }
+
     #[test]
     fn the_log_ends_in_front_of_the_first_page_that_was_not_durable() {
         // Pages 5 and 6 have the numbers 105 and 106.
-        for (durable_lsn, end) in
-            [(0, Some(5)), (105, Some(5)), (106, Some(6)), (107, None), (200, None)]
-        {
-            assert_eq!(run(5).end_before(7, 107, durable_lsn), end, "{durable_lsn}");
+        let cases = [(0, Some(5)), (105, Some(5)), (106, Some(6)), (107, None), (200, None)];
+        for (durable_lsn, end) in cases {
+            let found = run(5).end_before(page(104, 1), 7, page(107, 1), durable_lsn);
+            assert_eq!(found, end, "{durable_lsn}");
         }
-        assert_eq!(BadRun::default().end_before(7, 107, 0), None);
+        assert_eq!(BadRun::default().end_before(page(104, 1), 7, page(107, 1), 0), None);
         assert_eq!(run(5).end_at_last(104, 105), Some(5));
         assert_eq!(run(5).end_at_last(104, 106), None);
+    }
+
+    #[test]
+    fn behind_an_opening_that_skipped_numbers_they_are_counted_back() {
+        // The opening went on with number 110: pages 5 and 6 have 110 and 111.
+        assert_eq!(run(5).end_before(page(104, 1), 7, page(112, 2), 110), Some(5));
+        // It came behind them.
+        assert_eq!(run(5).end_before(page(104, 1), 7, page(112, 2), 112), None);
     }
 }

@@ -271,8 +271,15 @@ fn without_stale_head(file: &File, files: &[File]) -> File {
     let (Some(head), Some((number, generation))) = (file.head, file.named) else { return file };
     let mut others =
         files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
+    // A block that another file has now cannot have become this one's.
+    let is_gone = files.iter().all(|other| other.named != Some((head.segment, head.generation)));
     let is_new = match generation {
-        0 => head.segment < number && files.len() > 1 && others.all(|(other, _)| other < number),
+        0 => {
+            is_gone
+                && head.segment < number
+                && files.len() > 1
+                && others.all(|(other, _)| other < number)
+        }
         _ => others.any(|(other, before)| other == number && before < generation),
     };
     if is_new && file.is_head_alone && (head.segment, head.generation) != (number, generation) {

@@ -331,13 +331,14 @@ fn stale_block(image: &Image, file: u32, seed: u64) -> [u8; BLOCK_BYTES] {
     let others: Vec<&Content> = image
         .files
         .iter()
-        .filter(|(number, content)| *number != file && content.len() >= BLOCK_BYTES as u64)
+        .filter(|(number, content)| *number != file && content.len() >= 2 * BLOCK_BYTES as u64)
         .map(|(_, content)| &**content)
         .collect();
     let mut bytes = [0; BLOCK_BYTES];
     if let Some(content) = others.get(seed as usize % others.len().max(1)) {
-        let blocks = content.len() / BLOCK_BYTES as u64;
-        content.read(&mut bytes, (seed >> 32) % blocks * BLOCK_BYTES as u64);
+        // Not its first one: a segment's head names the segment, and the file that has it is still there.
+        let blocks = content.len() / BLOCK_BYTES as u64 - 1;
+        content.read(&mut bytes, ((seed >> 32) % blocks + 1) * BLOCK_BYTES as u64);
     }
     bytes
 }
