@@ -297,7 +297,12 @@ impl<D: Disk> Log<D> {
     /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
     /// the first such page that no page behind it says was durable. A power cut may have taken it, and
     /// what lies behind it was no more promised than it was. Number and opening are of the page in front.
-    fn log_end(&mut self, segment: &Segment, from: u32, last_lsn: u64) -> Result<u32, OpenError> {
+    fn log_end(
+        &mut self,
+        segment: &Segment,
+        from: u32,
+        (last_lsn, last_epoch): (u64, u32),
+    ) -> Result<u32, OpenError> {
         if planted::is(Bug::CorruptIsTorn) {
             return Ok(from);
         }
