@@ -15,25 +15,19 @@ impl BadRun {
         self.first.get_or_insert(page);
     }
 
-    /// `next` is the next good page and `before` the one in front of the run: the page that the log ends in
+    /// `page` is the next good page and `before` the one in front of the run: the page that the log ends in
     /// front of, if one of the run was not durable.
     ///
-    /// Numbers count on from page to page. Where some were skipped, an opening did it, before whose first
-    /// page everything is durable: so behind one, the run's numbers are counted back from the next page.
+    /// The run's numbers are counted on from the page in front. Where an opening skipped some in between, a
+    /// page that was never durable counts as one that was: nothing that was is ever cut off for it.
     pub(super) fn end_before(
         &mut self,
         before: PageInfo,
         page: u32,
-        next: PageInfo,
         durable_lsn: u64,
     ) -> Option<u32> {
         let first = self.first.take()?;
-        let durable = if next.epoch > before.epoch {
-            let pages = u64::from(page - first);
-            durable_lsn.saturating_sub(next.lsn.saturating_sub(pages))
-        } else {
-            durable_lsn.saturating_sub(before.lsn.saturating_add(1))
-        };
+        let durable = durable_lsn.saturating_sub(before.lsn.saturating_add(1));
         let end = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
         (end < page).then_some(end)
     }
@@ -64,19 +58,11 @@ mod tests {
         // Pages 5 and 6 have the numbers 105 and 106.
         let cases = [(0, Some(5)), (105, Some(5)), (106, Some(6)), (107, None), (200, None)];
         for (durable_lsn, end) in cases {
-            let found = run(5).end_before(page(104, 1), 7, page(107, 1), durable_lsn);
+            let found = run(5).end_before(page(104, 1), 7, durable_lsn);
             assert_eq!(found, end, "{durable_lsn}");
         }
-        assert_eq!(BadRun::default().end_before(page(104, 1), 7, page(107, 1), 0), None);
+        assert_eq!(BadRun::default().end_before(page(104, 1), 7, 0), None);
         assert_eq!(run(5).end_at_last(104, 105), Some(5));
         assert_eq!(run(5).end_at_last(104, 106), None);
-    }
-
-    #[test]
-    fn behind_an_opening_that_skipped_numbers_they_are_counted_back() {
-        // The opening went on with number 110: pages 5 and 6 have 110 and 111.
-        assert_eq!(run(5).end_before(page(104, 1), 7, page(112, 2), 110), Some(5));
-        // It came behind them.
-        assert_eq!(run(5).end_before(page(104, 1), 7, page(112, 2), 112), None);
     }
 }

@@ -319,7 +319,7 @@ impl<D: Disk> Log<D> {
         for page in from..segment.pages {
             match self.page_or_future(segment, page)? {
                 Some(view) if view.info.lsn > last.lsn => {
-                    if let Some(end) = run.end_before(last, page, view.info, durable_lsn) {
+                    if let Some(end) = run.end_before(last, page, durable_lsn) {
                         return Ok(end);
                     }
                     last = view.info;
