@@ -54,12 +54,46 @@ fn a_store_keeps_its_promises_wherever_it_is_cut() {
 
 /// The same of a store whose disk fails at work: errors, syncs that lie, a disk that is full or read-only.
 #[test]
-fn a_store_on_a_failing_disk_keeps_its_promises_wherever_it_is_cut() {
+fn a_store_on_a_failing_disk_keeps_its_promises() {
     let explorer = Explorer::record(&scenario("faulty-disk")).unwrap();
     let limits = Limits { cuts_max: setting("SS_CUTS", 60), second_every: 64, ..Limits::default() };
     let explored = explorer.explore(&limits, &Unseen);
     assert_kept(&explorer, &explored);
     assert!(explored.distinct > 1_000, "{explored:?}");
+}
+
+/// The same at the other settings of `durability`: what each of them promises.
+#[test]
+fn each_durability_keeps_what_it_promises() {
+    let text = std::fs::read_to_string("../scenarios/crash-states.toml").unwrap();
+    for durability in ["every-spill", "os"] {
+        let text = text.replace("durability = \"5s\"", &format!("durability = \"{durability}\""));
+        assert!(text.contains(durability));
+        let scenario = Scenario::parse(&text, "-", durability, &Overrides::default()).unwrap();
+        let explorer = Explorer::record(&scenario).unwrap();
+        let limits =
+            Limits { cuts_max: setting("SS_CUTS", 80), second_every: 64, ..Limits::default() };
+        let explored = explorer.explore(&limits, &Unseen);
+        println!("{durability}");
+        assert_kept(&explorer, &explored);
+        assert!(explored.distinct > 500, "{durability}: {explored:?}");
+    }
+}
+
+/// The README's table of what may be lost names tests that are there.
+#[test]
+fn the_contract_names_tests_that_exist() {
+    let readme = std::fs::read_to_string("../README.md").unwrap();
+    let section = readme.split("### What may be lost").nth(1).unwrap();
+    let section = section.split("### Prove it yourself").next().unwrap();
+    let mut named = 0;
+    for test in section.split('`').filter(|text| text.starts_with("tests/")) {
+        let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test} names no test"));
+        let source = std::fs::read_to_string(format!("../{file}")).unwrap();
+        assert!(source.contains(&format!("fn {name}()")), "{test} is not there");
+        named += 1;
+    }
+    assert!(named >= 9, "{named} tests are named");
 }
 
 /// Two explorations of one run come to the same, whatever the number of threads.
@@ -153,7 +187,8 @@ fn random_scenarios_with_random_faults_keep_every_promise() {
         };
         let explored = explorer.explore(&limits, &Unseen);
         let broken = explorer.violation().or(explored.bad.first().map(|bad| &bad.violation));
-        assert!(broken.is_none(), "SS_FAULT_SEED={seed}: {}\n{text}", broken.unwrap());
+        let id = explored.bad.first().map(|bad| format!("state {}, {}", bad.id, bad.what));
+        assert!(broken.is_none(), "SS_FAULT_SEED={seed}: {id:?}: {}\n{text}", broken.unwrap());
         seed += 1;
     }
     println!("{} scenarios, seeds {first} to {}", seed - first, seed - 1);

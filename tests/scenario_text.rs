@@ -314,3 +314,37 @@ fn files_that_are_no_scenarios_are_told_apart() {
     assert!(Scenario::load(&folder.join("largest.toml"), &Overrides::default()).is_ok());
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn faults_are_refused_where_they_make_no_sense() {
+    let fault = |lines: &str| minimal("").replace("linux-ram", "linux") + "\n[[fault]]\n" + lines;
+    let cases = [
+        ("kind = \"lightning\"", "unknown variant `lightning`, expected one of"),
+        ("kind = \"power-cut\"", "when is the power-cut to come?"),
+        ("kind = \"power-cut\"\nat = \"2h\"", "a fault at 7200000 ms never comes"),
+        ("kind = \"power-cut\"\nevery = \"5m\"\neverywhere = true", "leave them out"),
+        ("kind = \"power-cut\"\nchance = \"1%\"", "a power-cut has no `chance`"),
+        ("kind = \"io-error\"\nchance = \"1%\"\nevery = \"1m\"", "either `every` or `chance`"),
+        ("kind = \"io-error\"\nat = \"1m\"\ncall = \"read\"", "unknown variant `read`"),
+        ("kind = \"sync-lies\"\nat = \"1m\"\ncall = \"sync\"", "`call` is of an io-error"),
+        ("kind = \"io-error\"\neverywhere = true", "an io-error cannot be everywhere"),
+        ("kind = \"bit-rot\"\nat = \"1m\"", "give it `everywhere = true`"),
+        ("kind = \"read-only\"\nat = \"1m\"", "for how long?"),
+        ("kind = \"disk-full\"\nat = \"1m\"\nfor = \"0s\"", "a length of 0 is none"),
+        ("kind = \"kill\"\nat = \"1m\"\nfor = \"5s\"", "not of a kill"),
+        ("kind = \"kill\"\nat = \"1m\"\nfree = 5", "`free` is of a disk-full"),
+        ("kind = \"clock-jump\"\nat = \"1m\"", "by how much?"),
+        ("kind = \"kill\"\nat = \"1m\"\nby = \"5s\"", "`by` is of a clock-jump"),
+    ];
+    for (lines, expected) in cases {
+        let error = refused(&fault(lines));
+        assert!(error.contains(expected), "{lines}: {error}");
+        assert!(error.starts_with("test.toml:"), "{lines}: {error}");
+    }
+    let of_the_board = fault("kind = \"power-cut\"\nat = \"1m\"").replace("\"linux\"", "\"stm32\"");
+    let error = refused(&of_the_board);
+    assert!(error.contains("a power-cut needs a disk, and the stm32 profile has none"), "{error}");
+    let jump =
+        fault("kind = \"clock-jump\"\nat = \"1m\"\nby = \"-5s\"").replace("\"linux\"", "\"stm32\"");
+    assert_eq!(accepted(&jump).description().clock_steps.len(), 1);
+}

@@ -11,6 +11,7 @@ mod fences;
 mod inspect;
 mod io;
 mod log;
+mod log_end;
 mod page;
 mod plan;
 mod reader;

@@ -193,6 +193,10 @@ impl<D: Disk> Log<D> {
             state.recovery.corrupt_pages += u32::try_from(missing).unwrap_or(u32::MAX);
         }
         roll.finish(&mut state);
+        // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
+        // durable before the other slot, the last one that surely is, is written over.
+        write_superblock(&*log.disk, &found)?;
+        log.counts.fsyncs += 1;
         log.write_superblock(Superblock {
             epoch,
             opened_ms: now_ms,

@@ -151,6 +151,11 @@ impl SimDisk {
         self.state().now_ms = now_ms;
     }
 
+    /// Whether a fault is set for such a call and did not come yet.
+    pub fn has_due(&self, call: Call) -> bool {
+        self.state().faults.has_due(call)
+    }
+
     /// Sets a fault.
     pub fn fail(&self, due: Due) {
         self.state().faults.push(due);

@@ -345,10 +345,14 @@ impl<'a, E: Engine, O: Observer<E>> Driver<'a, E, O> {
     }
 
     fn finish(mut self, virtual_ms: u64) -> Summary {
-        self.observer.checkpoint(virtual_ms, self.engine);
+        // A store that did not open again can be asked nothing.
+        let is_gone = self.restart_error.is_some();
+        if !is_gone {
+            self.observer.checkpoint(virtual_ms, self.engine);
+        }
         let mut totals = SensorStats::default();
         for (number, (group, _)) in (0..).zip(members(self.description.groups)) {
-            let sensor = self.sensors.handle(number);
+            let sensor = self.sensors.handle(number).filter(|_| !is_gone);
             let stats = sensor.map_or(SensorStats::default(), |sensor| self.engine.stats(sensor));
             for counter in [
                 stats.added,

@@ -479,9 +479,12 @@ impl Work<'_> {
         total.bad.sort_unstable_by_key(|bad| bad.id);
     }
 
-    fn is_new(&self, image: &Image, promised: u32, is_kill: bool) -> Option<u64> {
+    fn is_new(&self, image: &Image, promised: u32, is_kill: bool, is_second: bool) -> Option<u64> {
         let hash = image.hash();
-        let key = crate::disk::sim::draw(hash, u64::from(promised) << 1 | u64::from(is_kill));
+        // Whether a recovery was cut before is told apart, or it would depend on which thread is faster
+        // whose recovery is cut.
+        let what = u64::from(promised) << 2 | u64::from(is_kill) << 1 | u64::from(is_second);
+        let key = crate::disk::sim::draw(hash, what);
         let shard = &self.seen[key as usize % SHARDS];
         let is_new = shard.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
         is_new.then_some(hash)
@@ -500,7 +503,7 @@ impl Work<'_> {
             let is_kill = outcome.is_kill(cut);
             let image = cut.after(outcome, explorer.draw(id.step, number));
             own.states += 1;
-            let Some(hash) = self.is_new(&image, promised, is_kill) else { continue };
+            let Some(hash) = self.is_new(&image, promised, is_kill, false) else { continue };
             own.distinct += 1;
             let is_due = |every: u64| every > 0 && (hash >> 8).is_multiple_of(every);
             let goes_deep = is_due(self.limits.second_every);
@@ -565,7 +568,7 @@ impl Work<'_> {
                 let image = here.after(outcome, explorer.draw(at, number));
                 own.states += 1;
                 own.second_states += 1;
-                if self.is_new(&image, promised, is_kill).is_none() {
+                if self.is_new(&image, promised, is_kill, true).is_none() {
                     continue;
                 }
                 own.distinct += 1;
@@ -646,7 +649,8 @@ fn record(
         let text = store.open_error.as_ref().map_or_else(|| error.to_string(), ToString::to_string);
         return Err(RunError::Open(format!("the simulated store does not open again: {text}")));
     }
-    // An orderly end is a part of what is cut.
+    // An orderly end is a part of what is cut; a fault that is still due would be none of it.
+    disk.heal();
     store.shut_down().map_err(RunError::Open)?;
     disk.set_hook(None);
     let steps = disk.take_journal();

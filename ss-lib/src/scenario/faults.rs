@@ -166,7 +166,8 @@ impl FaultClock {
                     let Some((call, how)) = call_of(kind, fault.call) else { continue };
                     if fault.chance_ppm > 0 {
                         self.disk.fail_by_chance(call, how, fault.chance_ppm, drawn);
-                    } else {
+                    } else if !self.disk.has_due(call) {
+                        // One at a time: a disk that was not asked does not save its errors up.
                         self.disk.fail(Due { call, fault: how, nth: 0, times: 1 });
                     }
                 }

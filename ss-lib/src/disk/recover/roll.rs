@@ -1,5 +1,6 @@
 //! Rolling a log forward: what its pages say, applied in order.
 
+use super::super::log_end::BadRun;
 use super::{
     super::{
         append::KeyRange,
@@ -7,7 +8,7 @@ use super::{
         chunk::{Chunk, ClockChunk, Extent, LifeCounts, LossChunk, Part, SensorChunk},
         io::Disk,
         log::Log,
-        page::{PageFault, PageView},
+        page::{PageFault, PageInfo, PageView},
         segment::{Position, Segment},
     },
     OpenError, State,
@@ -240,7 +241,7 @@ impl<D: Disk> Log<D> {
         }
         let (mut end, mut bad, mut data_page) = (0, 0, 0);
         let (mut log_end, mut is_end_known) = (segment.pages, !is_open);
-        let mut page = 0;
+        let (mut page, mut last_epoch) = (0, 0);
         while page < log_end {
             let position = Position { segment: segment.id, page };
             let last_lsn = roll.last_lsn;
@@ -250,6 +251,7 @@ impl<D: Disk> Log<D> {
                 && view.info.lsn > last_lsn
             {
                 roll.last_lsn = view.info.lsn;
+                last_epoch = view.info.epoch;
                 roll.epoch = roll.epoch.max(view.info.epoch);
                 keys = roll.apply(&view, position);
                 if is_open && matches!(view.first_chunk(), Some(Chunk::Index(_) | Chunk::Footer(_)))
@@ -266,7 +268,7 @@ impl<D: Disk> Log<D> {
             } else {
                 if !is_end_known {
                     is_end_known = true;
-                    log_end = self.log_end(segment, page, last_lsn)?;
+                    log_end = self.log_end(segment, page, (last_lsn, last_epoch))?;
                     if page >= log_end {
                         break;
                     }
@@ -296,8 +298,13 @@ impl<D: Disk> Log<D> {
 
     /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
     /// the first such page that no page behind it says was durable. A power cut may have taken it, and
-    /// what lies behind it was no more promised than it was. `last_lsn` is of the page in front.
-    fn log_end(&mut self, segment: &Segment, from: u32, last_lsn: u64) -> Result<u32, OpenError> {
+    /// what lies behind it was no more promised than it was. Number and opening are of the page in front.
+    fn log_end(
+        &mut self,
+        segment: &Segment,
+        from: u32,
+        (last_lsn, last_epoch): (u64, u32),
+    ) -> Result<u32, OpenError> {
         if planted::is(Bug::CorruptIsTorn) {
             return Ok(from);
         }
@@ -309,15 +316,20 @@ impl<D: Disk> Log<D> {
                 durable_lsn = durable_lsn.max(view.info.durable_lsn);
             }
         }
-        let mut last_lsn = last_lsn;
+        let mut run = BadRun::default();
+        let mut last = PageInfo { lsn: last_lsn, epoch: last_epoch, ..PageInfo::default() };
         for page in from..segment.pages {
             match self.page_or_future(segment, page)? {
-                Some(view) if view.info.lsn > last_lsn => last_lsn = view.info.lsn,
-                _ if last_lsn.saturating_add(1) >= durable_lsn => return Ok(page),
-                _ => {}
+                Some(view) if view.info.lsn > last.lsn => {
+                    if let Some(end) = run.end_before(last, page, durable_lsn) {
+                        return Ok(end);
+                    }
+                    last = view.info;
+                }
+                _ => run.note(page),
             }
         }
-        Ok(segment.pages)
+        Ok(run.end_at_last(last.lsn, durable_lsn).unwrap_or(segment.pages))
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.

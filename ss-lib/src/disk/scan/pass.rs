@@ -19,11 +19,21 @@ pub(super) struct Pass<'a> {
     pending: Vec<BadPages>,
     index_from: Option<u32>,
     sensors_seen: u64,
+    /// A checkpoint's end was read, whatever it says: it was written in full.
+    saw_checkpoint_end: bool,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(account: &'a mut Account, scan: &'a mut Scan, index: usize) -> Self {
-        Self { account, scan, index, pending: Vec::new(), index_from: None, sensors_seen: 0 }
+        Self {
+            account,
+            scan,
+            index,
+            pending: Vec::new(),
+            index_from: None,
+            sensors_seen: 0,
+            saw_checkpoint_end: false,
+        }
     }
 
     pub(super) fn page(&mut self, segment: &mut SegmentScan, number: u32, page: &PageView<'_>) {
@@ -46,6 +56,7 @@ impl<'a> Pass<'a> {
         }
         self.scan.durable_lsn = self.scan.durable_lsn.max(page.info.durable_lsn);
         for chunk in page.chunks().flatten() {
+            self.saw_checkpoint_end |= matches!(chunk, Chunk::CheckpointEnd { .. });
             match chunk {
                 Chunk::Records(records) => {
                     let (bad, at) = (&self.scan.bad_pages, (self.index, number));
@@ -193,7 +204,7 @@ impl<'a> Pass<'a> {
         if holds_nothing
             && matches!(segment.role, Role::Log)
             && self.index + 1 == self.scan.segments.len()
-            && (self.scan.state_segment.is_some() || self.index == 0)
+            && (self.scan.state_segment.is_some() || (self.index == 0 && !self.saw_checkpoint_end))
         {
             segment.role = Role::CreationCut;
             segment.misplaced = None;

@@ -4,7 +4,8 @@ use super::{
     super::{
         chunk::{Chunk, LossChunk, RecordsChunk, SensorChunk},
         io::{Disk, DiskError},
-        page::SegmentSeed,
+        log_end::BadRun,
+        page::{PageInfo, SegmentSeed},
     },
     Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
 };
@@ -86,7 +87,7 @@ fn find_log_end<D: Disk>(
     // After an orderly shutdown everything was durable.
     let closed = scan.superblock.filter(|superblock| superblock.is_clean);
     let durable_lsn = closed.map_or(0, |superblock| superblock.last_lsn.saturating_add(1));
-    let (mut durable_lsn, mut last_lsn, mut has_bad) = (durable_lsn, 0, false);
+    let (mut durable_lsn, mut last, mut has_bad) = (durable_lsn, PageInfo::default(), false);
     walk_segment(reader, segment, seed, &mut |_, page| {
         match page {
             Ok(page) => durable_lsn = page.info.durable_lsn.max(durable_lsn),
@@ -97,19 +98,21 @@ fn find_log_end<D: Disk>(
     if !has_bad {
         return Ok(());
     }
-    let mut end = None;
+    let (mut end, mut run) = (None, BadRun::default());
     walk_segment(reader, segment, seed, &mut |number, page| {
         match page {
-            Ok(page) => last_lsn = page.info.lsn,
-            // A disk that does not read may read another time.
-            Err(Fault::Unreadable) => {}
-            Err(_) if last_lsn > 0 && last_lsn.saturating_add(1) >= durable_lsn => {
-                end = Some(number);
+            Ok(page) => {
+                end = run.end_before(last, number, durable_lsn);
+                last = page.info;
             }
-            Err(_) => {}
+            // Before the first good page there is no log; a disk that does not read may another time.
+            Err(Fault::Unreadable) => {}
+            Err(_) if last.lsn == 0 => {}
+            Err(_) => run.note(number),
         }
         end.is_none()
     })?;
+    let end = end.or_else(|| run.end_at_last(last.lsn, durable_lsn));
     segment.log_end = end;
     Ok(())
 }

@@ -274,31 +274,43 @@ fn place(scan: &mut Scan, files: &[File]) {
     }
 }
 
-/// A newest file that begins with the head of a segment long gone: it was just created when the power was
-/// cut, and its block was that segment's before.
+/// A file that was just created when the power was cut, and whose first block holds the head of another
+/// segment from before: the newest segment, or a squeeze beside its source.
 fn without_stale_head(file: &File, files: &[File]) -> File {
     let mut file = file.clone();
+    let (Some(head), Some((number, generation))) = (file.head, file.named) else { return file };
     let mut others =
         files.iter().filter(|other| other.name != file.name).filter_map(|other| other.named);
-    if let (Some(head), Some((number, 0))) = (file.head, file.named)
-        && head.segment < number
-        && files.len() > 1
-        && file.is_head_alone
-        && others.all(|(other, _)| other < number)
-    {
+    // A block that another file has now cannot have become this one's.
+    let is_gone = files.iter().all(|other| other.named != Some((head.segment, head.generation)));
+    let is_new = match generation {
+        0 => {
+            is_gone
+                && head.segment < number
+                && files.len() > 1
+                && others.all(|(other, _)| other < number)
+        }
+        _ => others.any(|(other, before)| other == number && before < generation),
+    };
+    if is_new && file.is_head_alone && (head.segment, head.generation) != (number, generation) {
         file.head = None;
     }
     file
 }
 
+/// Whether the page behind the head is none, neither of the segment that the head names nor of the one
+/// that the file is named after.
 fn is_head_alone<D: Disk>(reader: &mut PageReader<'_, D>, file: &File) -> Result<bool, DiskError> {
     let Some(head) = file.head.filter(|_| file.bytes >= 2 * PAGE_BYTES as u64) else {
         return Ok(true);
     };
     let opened = reader.open(file.name)?;
-    let seed = SegmentSeed::new(&head.store_id, head.segment, head.generation);
-    let page = reader.page(&opened, 1);
-    Ok(!page.is_ok_and(|page| PageView::check(page, seed, 1).is_ok()))
+    let Ok(page) = reader.page(&opened, 1) else { return Ok(true) };
+    let own = file.named.unwrap_or((head.segment, head.generation));
+    let mut places = [(head.segment, head.generation), own].into_iter();
+    Ok(!places.any(|(segment, generation)| {
+        PageView::check(page, SegmentSeed::new(&head.store_id, segment, generation), 1).is_ok()
+    }))
 }
 
 fn last_page<D: Disk>(

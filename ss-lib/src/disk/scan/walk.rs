@@ -131,11 +131,11 @@ impl<D: Disk> SegmentWalk<D> {
         number: u32,
     ) -> Result<PageView<'r>, Fault> {
         let view = PageView::check(page, self.seed, number).map_err(Fault::Page)?;
-        if number >= self.log_end {
-            return Err(Fault::BehindEnd);
-        }
         if self.last_lsn.is_some_and(|last| view.info.lsn <= last) {
             return Err(Fault::Stale);
+        }
+        if number >= self.log_end {
+            return Err(Fault::BehindEnd);
         }
         if !view.is_whole() {
             return Err(Fault::Page(PageFault::Content));

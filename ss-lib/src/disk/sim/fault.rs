@@ -118,6 +118,10 @@ impl Faults {
         self.due.push(due);
     }
 
+    pub(super) fn has_due(&self, call: Call) -> bool {
+        self.due.iter().any(|due| due.call == call)
+    }
+
     pub(super) fn push_chance(&mut self, call: Call, fault: SimFault, ppm: u32, seed: u64) {
         self.drawn ^= seed;
         self.chances.push(Chance { call, fault, ppm });

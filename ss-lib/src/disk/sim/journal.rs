@@ -146,6 +146,16 @@ impl Waiting {
         Self { step, blocks, is_doomed: false }
     }
 
+    /// The file and the bytes of it that it writes.
+    fn range(&self) -> Option<(u32, u64, u64)> {
+        match &self.step {
+            Step::Write { file, offset, bytes } => {
+                Some((*file, *offset, offset + bytes.len() as u64))
+            }
+            _ => None,
+        }
+    }
+
     /// Does it to `image`, whole.
     pub(super) fn apply(&self, image: &mut Image) {
         match &self.step {
@@ -223,12 +233,21 @@ impl Crashable {
     /// Makes those of what waits durable.
     fn settle(&mut self, is_due: impl Fn(&Waiting) -> bool) {
         let Self { durable, waiting, .. } = self;
+        let mut written = Vec::new();
         waiting.retain(|step| {
             let is_due = is_due(step);
             if is_due {
                 step.apply(durable);
+                written.extend(step.range());
             }
             !is_due
+        });
+        // What a failed sync dropped is history where something newer is durable.
+        waiting.retain(|step| {
+            let is_over = |(file, from, to): (u32, u64, u64)| {
+                written.iter().any(|&(of, first, end)| of == file && first <= from && to <= end)
+            };
+            !(step.is_doomed && step.range().is_some_and(is_over))
         });
     }
 

@@ -1,10 +1,10 @@
 //! What a power cut may make of what waits: every outcome that is told apart, in a fixed order.
 
 use super::{
-    image::{BLOCK_BYTES, Content, GRAIN_BYTES, Image, mix},
+    image::{BLOCK_BYTES, Block, Content, GRAIN_BYTES, Image, mix},
     journal::{Crashable, Step, Waiting},
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Steps of which every subset is tried; of more of them some, drawn by chance.
 const SUBSETS_OF: usize = 5;
@@ -172,8 +172,18 @@ impl Crashable {
     }
 
     fn blocks_waiting(&self) -> u16 {
-        let blocks: usize = self.waiting.iter().map(|waiting| waiting.blocks.len()).sum();
-        u16::try_from(blocks).unwrap_or(u16::MAX)
+        u16::try_from(self.blocks_that_swap().count()).unwrap_or(u16::MAX)
+    }
+
+    /// Blocks that may stand in each other's places. Not the superblock's: before its second opening a
+    /// store has one slot, so that a write that goes astray over it is for a repair.
+    fn blocks_that_swap(&self) -> impl Iterator<Item = &Arc<Block>> {
+        self.waiting.iter().filter(|waiting| self.may_swap(waiting)).flat_map(|it| &it.blocks)
+    }
+
+    fn may_swap(&self, waiting: &Waiting) -> bool {
+        let superblock = self.durable.find("superblock");
+        !matches!(waiting.step, Step::Write { file, .. } if Some(file) == superblock)
     }
 
     /// The disk after a power cut with this outcome. `seed` is what chance is drawn from.
@@ -253,6 +263,9 @@ impl Crashable {
     ) {
         waiting.apply(image);
         let Step::Write { file, offset, .. } = &waiting.step else { return };
+        if !self.may_swap(waiting) {
+            return;
+        }
         let first = *offset as usize / BLOCK_BYTES;
         for at in 0..waiting.blocks.len() {
             let other = match swap {
@@ -260,7 +273,7 @@ impl Crashable {
                 Some((a, b)) if *block == b => Some(a),
                 _ => None,
             };
-            let mut blocks = self.waiting.iter().flat_map(|waiting| &waiting.blocks);
+            let mut blocks = self.blocks_that_swap();
             if let Some(other) = other.and_then(|other| blocks.nth(usize::from(other))) {
                 image.file_mut(*file).put_block(first + at, other.clone());
             }
@@ -318,13 +331,14 @@ fn stale_block(image: &Image, file: u32, seed: u64) -> [u8; BLOCK_BYTES] {
     let others: Vec<&Content> = image
         .files
         .iter()
-        .filter(|(number, content)| *number != file && content.len() >= BLOCK_BYTES as u64)
+        .filter(|(number, content)| *number != file && content.len() >= 2 * BLOCK_BYTES as u64)
         .map(|(_, content)| &**content)
         .collect();
     let mut bytes = [0; BLOCK_BYTES];
     if let Some(content) = others.get(seed as usize % others.len().max(1)) {
-        let blocks = content.len() / BLOCK_BYTES as u64;
-        content.read(&mut bytes, (seed >> 32) % blocks * BLOCK_BYTES as u64);
+        // Not its first one: a segment's head names the segment, and the file that has it is still there.
+        let blocks = content.len() / BLOCK_BYTES as u64 - 1;
+        content.read(&mut bytes, ((seed >> 32) % blocks + 1) * BLOCK_BYTES as u64);
     }
     bytes
 }

@@ -29,7 +29,11 @@ pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Dama
         damage.has_cursors = true;
         return damage;
     }
-    let newest = image.list().filter(|(name, _)| name.ends_with(".seg")).map(|(name, _)| name);
+    // One that was just created and has nothing yet is none.
+    let newest = image
+        .list()
+        .filter(|(name, bytes)| name.ends_with(".seg") && *bytes >= PAGE_BYTES as u64)
+        .map(|(name, _)| name);
     let is_newest = newest.max() == Some(place.file.as_str());
     let mut bytes = Vec::new();
     image.each_file(&mut |name, content| {

@@ -67,17 +67,20 @@ impl Member {
     pub(super) fn was_dropped(&self, first_seq: u64, end_seq: u64, step: u64) -> bool {
         let mut at = first_seq;
         while at < end_seq {
-            let cover = self
-                .dropped
-                .iter()
-                .filter(|dropped| dropped.step <= step)
-                .find(|dropped| (dropped.first_seq..dropped.end_seq).contains(&at));
-            match cover {
-                Some(dropped) => at = dropped.end_seq,
+            match self.dropped_until(at, step) {
+                Some(until) => at = until,
                 None => return false,
             }
         }
         true
+    }
+
+    /// Where the range ends that had been named as lost before this operation with this number in it.
+    pub(super) fn dropped_until(&self, seq: u64, step: u64) -> Option<u64> {
+        let is_it = |dropped: &&Dropped| {
+            dropped.step <= step && (dropped.first_seq..dropped.end_seq).contains(&seq)
+        };
+        self.dropped.iter().find(is_it).map(|dropped| dropped.end_seq)
     }
 }
 
@@ -284,6 +287,12 @@ impl Home for SimHome {
         tape.refresh(steps);
         tape.gateway = None;
         tape.handles.fill(None);
+        if stop == Stop::PowerCut {
+            // What is only written is the kernel's, and goes with the power.
+            for levels in &mut tape.now.levels {
+                levels.written_seq = levels.durable_seq;
+            }
+        }
         drop(tape);
         if stop == Stop::PowerCut {
             self.disk.cut_power(Outcome::Drawn { number: steps as u32, bytes: 512 }, self.seed);

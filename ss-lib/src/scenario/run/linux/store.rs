@@ -18,6 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How often a store is opened whose disk gives errors.
+const OPEN_TRIES: u32 = 4;
+
 /// Where a store's disk is to be had, again and again.
 pub(in super::super::super) trait Home {
     /// The disk.
@@ -235,10 +238,17 @@ impl<H: Home> Engine for LinuxStore<H> {
         self.config.pool_bytes = restart.pool_bytes.unwrap_or(self.config.pool_bytes);
         self.config.quota_bytes = restart.quota_bytes.unwrap_or(self.config.quota_bytes);
         let started = Instant::now();
-        self.reopen().map_err(|error| {
-            self.open_error = Some(error);
-            RestartError::Open
-        })?;
+        for tries_left in (0..OPEN_TRIES).rev() {
+            match self.reopen() {
+                Ok(()) => break,
+                // Whoever starts the process starts it again while its disk gives errors.
+                Err(OpenError::Disk(_)) if tries_left > 0 => {}
+                Err(error) => {
+                    self.open_error = Some(error);
+                    return Err(RestartError::Open);
+                }
+            }
+        }
         self.recoveries_ns.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
         Ok(Restarted { epoch: self.gateway().epoch(), left })
     }

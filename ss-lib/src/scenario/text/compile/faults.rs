@@ -102,10 +102,11 @@ fn check(
     source: &Source<'_>,
 ) -> Result<(), ScenarioError> {
     let name = kind.name();
+    let a = if kind == FaultKind::IoError { "an" } else { "a" };
     let fail = |span: Range<usize>, text: String| Err(source.error(Some(span), text));
     if profile != Profile::Linux && kind != FaultKind::ClockJump {
         let text = format!(
-            "a {name} needs a disk, and the {} profile has none: take it out, or use \
+            "{a} {name} needs a disk, and the {} profile has none: take it out, or use \
              profile = \"linux\"",
             profile.name()
         );
@@ -122,14 +123,14 @@ fn check(
     }
     if kind.is_everywhere_only() && !is_everywhere {
         let text = format!(
-            "a {name} is looked for at every operation or not at all: give it `everywhere = true`"
+            "{a} {name} is looked for at every operation or not at all: give it `everywhere = true`"
         );
         return fail(table.kind.span(), text);
     }
     if let Some(everywhere) = table.everywhere.as_ref().filter(|_| is_everywhere) {
         if !kind.can_be_everywhere() {
             let text = format!(
-                "a {name} cannot be everywhere, only what leaves a state of the disk can: power-cut, \
+                "{a} {name} cannot be everywhere, only what leaves a state of the disk can: power-cut, \
                  kill, torn-write, reorder, bit-rot, misdirected-write"
             );
             return fail(everywhere.span(), text);
@@ -142,7 +143,7 @@ fn check(
     if let Some(chance) = &table.chance {
         if !kind.can_have_a_chance() {
             let text = format!(
-                "a {name} has no `chance`, which is of each call of the disk: give it `at`, and `every`"
+                "{a} {name} has no `chance`, which is of each call of the disk: give it `at`, and `every`"
             );
             return fail(chance.span(), text);
         }
@@ -158,12 +159,12 @@ fn check(
     let lasts = matches!(kind, FaultKind::DiskFull | FaultKind::ReadOnly);
     match &table.length {
         None if lasts => {
-            let text = format!("for how long? A {name} has `for`, such as \"30s\"");
+            let text = format!("for how long? {name} has `for`, such as \"30s\"");
             return fail(table.kind.span(), text);
         }
         Some(length) if !lasts || *length.get_ref() == Millis(0) => {
             let text = format!(
-                "`for` is how long a disk-full or a read-only lasts, not 0, and not a {name}"
+                "`for` is how long a disk-full or a read-only lasts, not 0, and not of {a} {name}"
             );
             return fail(
                 length.span(),
