@@ -135,7 +135,7 @@ fn a_store_with_other_sensors_is_not_taken_for_its_own() {
 fn segments(store: &Path) -> Vec<String> {
     let names = fs::read_dir(store).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
-    names.retain(|name| name.ends_with(".seg"));
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "seg"));
     names.sort();
     names
 }

@@ -453,9 +453,8 @@ impl<D: Disk> Squeeze<D> {
             self.abandon(log);
             return Ok(Squeezed::Kept(segment));
         }
-        let sync = || match planted::is(Bug::SqueezeUnsynced) {
-            true => Ok(()),
-            false => log.disk.sync(&work.file),
+        let sync = || {
+            if planted::is(Bug::SqueezeUnsynced) { Ok(()) } else { log.disk.sync(&work.file) }
         };
         let synced = sync().and_then(|()| log.disk.sync_dir());
         log.counts.fsyncs += 2;

@@ -43,10 +43,8 @@ impl<D: Disk> Gateway<D> {
             let over = self.ram.with_tenant(sensor, |chain, tier, _| {
                 let each = record_bytes(chain.config().kind);
                 let bytes = u64::from(tier.disk_held) * each;
-                let quota_bytes = match planted::is(Bug::QuotaOffByOne) {
-                    true => quota_bytes + each,
-                    false => quota_bytes,
-                };
+                let quota_bytes =
+                    if planted::is(Bug::QuotaOffByOne) { quota_bytes + each } else { quota_bytes };
                 (bytes.saturating_sub(quota_bytes).div_ceil(each), bytes + 64 * each > quota_bytes)
             });
             let Some((over, is_near)) = over else { continue };

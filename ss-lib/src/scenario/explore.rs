@@ -347,11 +347,12 @@ impl Explorer {
     /// What an opening does to a state.
     fn recovery(&self, image: &Image, step: usize) -> Vec<Step> {
         let question = self.question(step, false, true, false);
-        question.judge(image).map(|judged| judged.steps).unwrap_or_else(|_| {
-            let disk = SimDisk::journaled(image);
-            drop(crate::gateway::Gateway::open(disk.clone(), &self.recording.config));
-            disk.take_journal()
-        })
+        if let Ok(judged) = question.judge(image) {
+            return judged.steps;
+        }
+        let disk = SimDisk::journaled(image);
+        drop(crate::gateway::Gateway::open(disk.clone(), &self.recording.config));
+        disk.take_journal()
     }
 
     /// The disk when `step` operations were done and the next one was under way.

@@ -72,10 +72,7 @@ impl Account {
         let State { sensors, ledger, clocks, .. } = state;
         let tallies = sensors.into_iter().map(|(key, state)| {
             let tally = Tally {
-                next: match planted::is(Bug::GapsBeforeCursors) {
-                    true => 0,
-                    false => state.chunk.head_seq,
-                },
+                next: if planted::is(Bug::GapsBeforeCursors) { 0 } else { state.chunk.head_seq },
                 state,
                 found: 0,
                 gaps: 0,

@@ -19,8 +19,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(bytes: [u8; BLOCK_BYTES]) -> Self {
-        Self { bytes, hash: AtomicU64::new(0) }
+    pub(super) fn new(bytes: &[u8; BLOCK_BYTES]) -> Self {
+        Self { bytes: *bytes, hash: AtomicU64::new(0) }
     }
 
     fn hash(&self) -> u64 {
@@ -37,7 +37,7 @@ impl Block {
 
 impl Clone for Block {
     fn clone(&self) -> Self {
-        Self::new(self.bytes)
+        Self::new(&self.bytes)
     }
 }
 
@@ -77,7 +77,7 @@ impl Content {
             self.blocks.resize(index + 1, None);
         }
         let block =
-            self.blocks[index].get_or_insert_with(|| Arc::new(Block::new([0; BLOCK_BYTES])));
+            self.blocks[index].get_or_insert_with(|| Arc::new(Block::new(&[0; BLOCK_BYTES])));
         let block = Arc::make_mut(block);
         *block.hash.get_mut() = 0;
         &mut block.bytes
@@ -93,7 +93,7 @@ impl Content {
             if part == BLOCK_BYTES {
                 let mut whole = [0; BLOCK_BYTES];
                 whole.copy_from_slice(&bytes[done..done + part]);
-                self.put_block(block, Arc::new(Block::new(whole)));
+                self.put_block(block, Arc::new(Block::new(&whole)));
             } else {
                 self.block_mut(block)[within..within + part]
                     .copy_from_slice(&bytes[done..done + part]);

@@ -140,7 +140,7 @@ impl Waiting {
             for chunk in bytes.chunks_exact(BLOCK_BYTES) {
                 let mut block = [0; BLOCK_BYTES];
                 block.copy_from_slice(chunk);
-                blocks.push(Arc::new(Block::new(block)));
+                blocks.push(Arc::new(Block::new(&block)));
             }
         }
         Self { step, blocks, is_doomed: false }

@@ -202,8 +202,11 @@ impl Crashable {
             name += u32::from(is_name);
             let lands = match outcome {
                 Outcome::Nothing => false,
-                Outcome::Everything | Outcome::Torn { .. } => true,
-                Outcome::Swapped(_) => true,
+                Outcome::Everything
+                | Outcome::Torn { .. }
+                | Outcome::Swapped(_)
+                | Outcome::SizeOnly(_)
+                | Outcome::DataOnly => true,
                 Outcome::Lost(lost) => at != usize::from(lost),
                 Outcome::Only(only) => at == usize::from(only),
                 Outcome::Steps(mask) => mask >> at & 1 == 1,
@@ -214,7 +217,6 @@ impl Crashable {
                         with_data
                     }
                 }
-                Outcome::SizeOnly(_) | Outcome::DataOnly => true,
                 Outcome::Drawn { number, .. } => {
                     !is_name || mix(mix(seed, u64::from(number)), at as u64) & 3 != 0
                 }

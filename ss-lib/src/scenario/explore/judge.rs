@@ -87,6 +87,13 @@ fn of_member<T>(promise: Promise, member: usize, seq: Option<u64>, seen: String)
     Err(Breach { promise, member: Some(member), seq, seen })
 }
 
+fn open(disk: &SimDisk, config: &GatewayConfig, which: &str) -> Answer<Gateway<SimDisk>> {
+    match Gateway::open(disk.clone(), config) {
+        Ok(gateway) => Ok(gateway),
+        Err(error) => breach(Promise::Levels, format!("the store does not open{which}: {error}")),
+    }
+}
+
 impl Question<'_> {
     fn config(&self) -> GatewayConfig {
         GatewayConfig {
@@ -117,7 +124,7 @@ impl Question<'_> {
         let config = self.config();
         let (found, epoch) = {
             let started = Instant::now();
-            let mut gateway = match self.open(&disk, &config, "") {
+            let mut gateway = match open(&disk, &config, "") {
                 // What only a repair can mend says so, and touches nothing.
                 Err(_) if self.damage.is_some_and(|damage| damage.has_cursors) => {
                     return Ok(judged);
@@ -134,7 +141,7 @@ impl Question<'_> {
             (found, gateway.epoch())
         };
         // Nothing of that was told to the disk, so another opening finds the same.
-        let mut gateway = self.open(&disk, &config, " a second time")?;
+        let mut gateway = open(&disk, &config, " a second time")?;
         let again = self.look(&mut gateway)?;
         if again != found && self.damage.is_none() {
             let seen = format!("a second opening finds {again:?}, the first one found {found:?}");
@@ -154,20 +161,6 @@ impl Question<'_> {
         drop(gateway);
         self.come_back(&disk, &config, &after)?;
         Ok(judged)
-    }
-
-    fn open(
-        &self,
-        disk: &SimDisk,
-        config: &GatewayConfig,
-        which: &str,
-    ) -> Answer<Gateway<SimDisk>> {
-        match Gateway::open(disk.clone(), config) {
-            Ok(gateway) => Ok(gateway),
-            Err(error) => {
-                breach(Promise::Levels, format!("the store does not open{which}: {error}"))
-            }
-        }
     }
 
     fn check_calls(&self, image: &Image, calls: u64) -> Answer<()> {
@@ -457,7 +450,7 @@ impl Question<'_> {
 
     /// What went on is there again, as it was left.
     fn come_back(&self, disk: &SimDisk, config: &GatewayConfig, after: &[Said]) -> Answer<()> {
-        let mut gateway = self.open(disk, config, " after it went on working")?;
+        let mut gateway = open(disk, config, " after it went on working")?;
         let again = self.look(&mut gateway)?;
         for (at, (said, left)) in again.iter().zip(after).enumerate() {
             let is_it = said.levels.added_seq == left.levels.added_seq

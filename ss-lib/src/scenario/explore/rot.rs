@@ -11,9 +11,13 @@ pub(super) struct Place {
     pub(super) page: u64,
 }
 
+fn is_segment(name: &str) -> bool {
+    FileName::segment(name).is_some()
+}
+
 /// Every page of every file but the reserve and the lock, whose content means nothing.
 pub(super) fn places(image: &Image) -> Vec<Place> {
-    let files = image.list().filter(|(name, _)| name.ends_with(".seg") || *name == "superblock");
+    let files = image.list().filter(|(name, _)| is_segment(name) || *name == "superblock");
     let pages = |(name, bytes): (&str, u64)| {
         let file = FileName::new(name);
         (0..bytes / PAGE_BYTES as u64).map(move |page| Place { file, page })
@@ -24,7 +28,7 @@ pub(super) fn places(image: &Image) -> Vec<Place> {
 /// What may be missing when this page is.
 pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Damage {
     let mut damage = Damage::default();
-    if !place.file.as_str().ends_with(".seg") {
+    if !is_segment(place.file.as_str()) {
         // Before its second opening a store has one slot.
         damage.has_cursors = true;
         return damage;
@@ -32,7 +36,7 @@ pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Dama
     // One that was just created and has nothing yet is none.
     let newest = image
         .list()
-        .filter(|(name, bytes)| name.ends_with(".seg") && *bytes >= PAGE_BYTES as u64)
+        .filter(|(name, bytes)| is_segment(name) && *bytes >= PAGE_BYTES as u64)
         .map(|(name, _)| name);
     let is_newest = newest.max() == Some(place.file.as_str());
     let mut bytes = Vec::new();

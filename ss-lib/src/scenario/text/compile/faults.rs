@@ -173,9 +173,14 @@ fn check(
         }
         _ => {}
     }
-    only(&table.call, kind == FaultKind::IoError, "`call` is of an io-error", source)?;
-    only::<Bytes>(&table.free, kind == FaultKind::DiskFull, "`free` is of a disk-full", source)?;
-    only(&table.by, kind == FaultKind::ClockJump, "`by` is of a clock-jump", source)?;
+    only(table.call.as_ref(), kind == FaultKind::IoError, "`call` is of an io-error", source)?;
+    only::<Bytes>(
+        table.free.as_ref(),
+        kind == FaultKind::DiskFull,
+        "`free` is of a disk-full",
+        source,
+    )?;
+    only(table.by.as_ref(), kind == FaultKind::ClockJump, "`by` is of a clock-jump", source)?;
     if kind == FaultKind::ClockJump && table.by.is_none() {
         let text = "by how much? A clock-jump has `by`, a duration with its sign, such as \"-5m\"";
         return fail(table.kind.span(), text.to_owned());
@@ -184,7 +189,7 @@ fn check(
 }
 
 fn only<T>(
-    value: &Option<Spanned<T>>,
+    value: Option<&Spanned<T>>,
     is_right: bool,
     what: &str,
     source: &Source<'_>,
