@@ -158,6 +158,11 @@ fn shortest(
     command(&shorter, seed, Some(bad.id))
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures for a person, and a cast saturates"
+)]
 fn report(
     scenario: &Scenario,
     explorer: &Explorer,
@@ -236,9 +241,10 @@ fn table(report: &Report, _style: Style) -> String {
             format!("{}, each with a seed of its own, up to this one", count(report.runs)),
         );
     }
-    let sampled = match report.cuts < report.operations && report.verdict == "pass" {
-        true => ", sampled evenly (--cuts 0 cuts all)",
-        false => "",
+    let sampled = if report.cuts < report.operations && report.verdict == "pass" {
+        ", sampled evenly (--cuts 0 cuts all)"
+    } else {
+        ""
     };
     line(
         "operations",

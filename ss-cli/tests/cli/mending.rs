@@ -69,7 +69,7 @@ fn what_is_taken_out_lies_in_lost_and_found_with_a_note() {
     let note: String = notes.collect();
     assert!(note.contains("0000000000000001-00.seg") && note.contains("page 1"), "{note}");
     // A point in time that a person can read: `… at 2026-01-02T03:04:05Z.`
-    assert!(note.lines().any(|line| line.ends_with("Z.") && line.contains("T")), "{note}");
+    assert!(note.lines().any(|line| line.ends_with("Z.") && line.contains('T')), "{note}");
 }
 
 #[test]
