@@ -15,19 +15,23 @@ impl BadRun {
         self.first.get_or_insert(page);
     }
 
-    /// `page` is the next good page and `before` the one in front of the run: the page that the log ends in
-    /// front of, if one of the run was not durable.
+    /// `page` is the next good page, of number `lsn`, and `before` the one in front of the run: the page that
+    /// the log ends in front of, if one of the run was not durable.
     ///
-    /// The run's numbers are counted on from the page in front. Where an opening skipped some in between, a
-    /// page that was never durable counts as one that was: nothing that was is ever cut off for it.
+    /// An opening that cut pages skips their numbers, before the run or behind it. Everything is durable up
+    /// to where it goes on, so what was durable reaches the run's numbers as they are counted back from the
+    /// page behind, if the skip is before the run, and passes all of them if it is behind. Where it reaches
+    /// none of these it was written before any skip: then they are counted on from the page in front.
     pub(super) fn end_before(
         &mut self,
         before: PageInfo,
-        page: u32,
+        (page, lsn): (u32, u64),
         durable_lsn: u64,
     ) -> Option<u32> {
         let first = self.first.take()?;
-        let durable = durable_lsn.saturating_sub(before.lsn.saturating_add(1));
+        let on = before.lsn.saturating_add(1);
+        let back = lsn.saturating_sub(u64::from(page - first)).max(on);
+        let durable = durable_lsn.saturating_sub(if durable_lsn >= back { back } else { on });
         let end = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
         (end < page).then_some(end)
     }
@@ -58,10 +62,16 @@ mod tests {
         // Pages 5 and 6 have the numbers 105 and 106.
         let cases = [(0, Some(5)), (105, Some(5)), (106, Some(6)), (107, None), (200, None)];
         for (durable_lsn, end) in cases {
-            let found = run(5).end_before(page(104, 1), 7, durable_lsn);
+            let found = run(5).end_before(page(104, 1), (7, 107), durable_lsn);
             assert_eq!(found, end, "{durable_lsn}");
         }
-        assert_eq!(BadRun::default().end_before(page(104, 1), 7, 0), None);
+        assert_eq!(BadRun::default().end_before(page(104, 1), (7, 107), 0), None);
+        // An opening skipped 105 to 109: before the run, which has 110 and 111, or behind it.
+        let cases = [(110, Some(5)), (111, Some(6)), (112, None)];
+        for (durable_lsn, end) in cases {
+            let found = run(5).end_before(page(104, 1), (7, 112), durable_lsn);
+            assert_eq!(found, end, "{durable_lsn}");
+        }
         assert_eq!(run(5).end_at_last(104, 105), Some(5));
         assert_eq!(run(5).end_at_last(104, 106), None);
     }

@@ -321,7 +321,8 @@ impl<D: Disk> Log<D> {
         for page in from..segment.pages {
             match self.page_or_future(segment, page)? {
                 Some(view) if view.info.lsn > last.lsn => {
-                    if let Some(end) = run.end_before(last, page, durable_lsn) {
+                    let next = (page, view.info.lsn);
+                    if let Some(end) = run.end_before(last, next, durable_lsn) {
                         return Ok(end);
                     }
                     last = view.info;

@@ -102,7 +102,7 @@ fn find_log_end<D: Disk>(
     walk_segment(reader, segment, seed, &mut |number, page| {
         match page {
             Ok(page) => {
-                end = run.end_before(last, number, durable_lsn);
+                end = run.end_before(last, (number, page.info.lsn), durable_lsn);
                 last = page.info;
             }
             // Before the first good page there is no log; a disk that does not read may another time.
