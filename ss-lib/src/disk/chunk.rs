@@ -13,7 +13,7 @@ mod index;
 mod records;
 
 pub(crate) use control::{
-    ClockChunk, Footer, FooterFields, Head, LifeCounts, LossChunk, SensorChunk,
+    ClockChunk, Footer, FooterFields, Head, InDoubt, LifeCounts, LossChunk, SensorChunk,
 };
 pub(crate) use index::IndexChunk;
 pub(crate) use records::{Form, RecordsChunk, RunCoder, RunHeader};

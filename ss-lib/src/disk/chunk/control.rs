@@ -9,6 +9,7 @@ use super::{
     Body, Chunk, HEAD_BYTES_MAX, kind,
 };
 use crate::{DropCause, Kind};
+use core::ops::Range;
 
 const EVENT: u8 = 0x10;
 const ACTIVE: u8 = 0x20;
@@ -49,14 +50,52 @@ pub(crate) struct SensorChunk {
     pub(crate) counts: LifeCounts,
 }
 
-impl SensorChunk {
-    /// Takes in that records up to `end_seq` were seen before this chunk. Numbers go back only behind a
-    /// sync that failed: what RAM still held was to be written again, and the log was told of what came
-    /// before it. The numbers stand in the segment in doubt, so they are held, and no other record may
-    /// get them.
-    pub(crate) fn keep_numbers(&mut self, end_seq: u64) {
-        self.held += end_seq.saturating_sub(self.end_seq);
-        self.end_seq = self.end_seq.max(end_seq);
+/// The numbers of a sensor that stand in a segment in doubt alone: from here to the sensor's end.
+///
+/// Numbers go back only behind a sync that failed: what RAM still held was to be written again, and the log
+/// was told of what came before it. No other record may get these numbers, so the end stays where it was,
+/// and they count as held, until the log says of them that they are written again or gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InDoubt {
+    from: u64,
+}
+
+impl InDoubt {
+    pub(crate) const NONE: Self = Self { from: u64::MAX };
+
+    /// The log tells of the sensor, whose records were seen up to `end_seq` before.
+    pub(crate) fn told(&mut self, chunk: &mut SensorChunk, end_seq: u64) {
+        self.from = if end_seq > chunk.end_seq { chunk.end_seq } else { u64::MAX };
+        chunk.held += end_seq.saturating_sub(chunk.end_seq);
+        chunk.end_seq = chunk.end_seq.max(end_seq);
+    }
+
+    /// Records `first_seq .. end_seq` come, and those before them that they skip are gone: answered or
+    /// dropped before they were written again. How many of the numbers in doubt below `known_end` these are:
+    /// so many fewer are held, and `chunk` has its head behind them, or a hole there.
+    pub(crate) fn skipped(
+        &mut self,
+        chunk: &mut SensorChunk,
+        records: &Range<u64>,
+        skip: u64,
+        known_end: u64,
+    ) -> u64 {
+        if self.from == u64::MAX {
+            return 0;
+        }
+        let first = records.start.saturating_sub(skip).max(self.from);
+        let end = records.start.min(known_end);
+        self.from = self.from.max(records.end);
+        if first >= end {
+            return 0;
+        }
+        if chunk.head_seq >= first {
+            chunk.head_seq = chunk.head_seq.max(end);
+            chunk.hole = (chunk.head_seq, chunk.head_seq);
+        } else if chunk.hole.0 >= chunk.hole.1 {
+            chunk.hole = (first, end);
+        }
+        end - first
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     super::{
         append::KeyRange,
         cache::ReadFault,
-        chunk::{Chunk, ClockChunk, Extent, LifeCounts, LossChunk, Part, SensorChunk},
+        chunk::{Chunk, ClockChunk, Extent, InDoubt, LifeCounts, LossChunk, Part, SensorChunk},
         io::Disk,
         log::Log,
         page::{PageFault, PageInfo, PageView},
@@ -43,6 +43,7 @@ struct Known {
     key: u64,
     end_seq: u64,
     held: u64,
+    in_doubt: InDoubt,
     index: u32,
 }
 
@@ -92,7 +93,10 @@ impl Roll {
 
     fn add(&mut self, at: usize, sensor: RecoveredSensor) {
         let SensorChunk { key, end_seq, held, .. } = sensor.chunk;
-        self.by_key.insert(at, Known { key, end_seq, held, index: self.sensors.len() as u32 });
+        self.by_key.insert(
+            at,
+            Known { key, end_seq, held, in_doubt: InDoubt::NONE, index: self.sensors.len() as u32 },
+        );
         self.sensors.push(sensor);
     }
 
@@ -101,7 +105,7 @@ impl Roll {
         match self.find(chunk.key) {
             Ok(at) => {
                 let known = &mut self.by_key[at];
-                chunk.keep_numbers(known.end_seq);
+                known.in_doubt.told(&mut chunk, known.end_seq);
                 let sensor = &mut self.sensors[known.index as usize];
                 // The position that is known may be the nearer one.
                 let position = if chunk.held > 0 && known.held > 0 {
@@ -139,6 +143,10 @@ impl Roll {
             }
         };
         let known = &mut self.by_key[at];
+        let records = extent.first_seq..extent.end_seq;
+        let chunk = &mut self.sensors[known.index as usize].chunk;
+        let gone = known.in_doubt.skipped(chunk, &records, extent.skip, known.end_seq);
+        known.held = known.held.saturating_sub(gone);
         if extent.end_seq <= known.end_seq {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        chunk::{Chunk, LossChunk, RecordsChunk, SensorChunk},
+        chunk::{Chunk, InDoubt, LossChunk, RecordsChunk, SensorChunk},
         io::{Disk, DiskError},
         log_end::BadRun,
         page::{PageInfo, SegmentSeed},
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SensorState {
     pub(super) chunk: SensorChunk,
+    pub(super) in_doubt: InDoubt,
     /// Its definition was read; else only records name it.
     pub(super) is_defined: bool,
     /// Its place in the order in which sensors appeared.
@@ -181,7 +182,7 @@ impl State {
                 if let Some(state) = self.place(sensor.key, || *sensor) {
                     let end_seq = state.chunk.end_seq;
                     (state.chunk, state.is_defined) = (*sensor, true);
-                    state.chunk.keep_numbers(end_seq);
+                    state.in_doubt.told(&mut state.chunk, end_seq);
                 }
             }
             Chunk::Records(records) => self.records(records),
@@ -206,7 +207,12 @@ impl State {
         }
         let order = self.sensors.len() as u32;
         let entry = self.sensors.entry(key);
-        Some(entry.or_insert_with(|| SensorState { chunk: undefined(), is_defined: false, order }))
+        Some(entry.or_insert_with(|| SensorState {
+            chunk: undefined(),
+            in_doubt: InDoubt::NONE,
+            is_defined: false,
+            order,
+        }))
     }
 
     /// Records move the end. What their numbers leap over and `skip` does not explain should be held.
@@ -214,6 +220,10 @@ impl State {
         let (first, end) = (records.header.first_seq, records.end_seq());
         let Some(state) = self.place(records.header.key, || undefined(records)) else { return };
         let sensor = &mut state.chunk;
+        let known_end = sensor.end_seq;
+        let skip = records.header.skip;
+        let gone = state.in_doubt.skipped(sensor, &(first..end), skip, known_end);
+        sensor.held = sensor.held.saturating_sub(gone);
         if end <= sensor.end_seq {
             return;
         }
