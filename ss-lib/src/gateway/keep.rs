@@ -128,13 +128,15 @@ impl<D: Disk> Gateway<D> {
             // A sensor that the store has forgotten held nothing any more.
             return u64::MAX;
         };
-        let is_os =
-            self.inner.config.durability == Durability::Os || planted::is(Bug::UnlinkTooEarly);
+        let is_os = self.inner.config.durability == Durability::Os;
+        let owner = self.ram.owner(sensor);
         self.ram
-            .with_tenant(
-                sensor,
-                |_, tier, _| if is_os { tier.saved_head } else { tier.durable_head },
-            )
+            .with_tenant(sensor, |chain, tier, env| {
+                if planted::is(Bug::UnlinkTooEarly) {
+                    return tier.head_now(chain, env.slots(), owner);
+                }
+                if is_os { tier.saved_head } else { tier.durable_head }
+            })
             .unwrap_or(u64::MAX)
     }
 

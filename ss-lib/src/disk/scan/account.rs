@@ -318,7 +318,8 @@ impl Tally {
         let key: SensorKey = unpack_key(key)?;
         let chunk = &self.state.chunk;
         let missing = chunk.held.saturating_sub(self.found);
-        let lost = if missing == 0 { 0 } else { self.gaps };
+        let is_short = missing > 0 || planted::is(Bug::GapsBeforeCursors);
+        let lost = if is_short { self.gaps } else { 0 };
         let counts = &chunk.counts;
         let dropped = u128::from(counts.recycled)
             + u128::from(counts.corrupt)
