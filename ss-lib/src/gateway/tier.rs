@@ -69,9 +69,19 @@ impl Tier {
         hole: (u64, u64),
         counts: &LifeCounts,
     ) -> Self {
-        let count = |n: u64| {
+        // What forged or rotten bytes say may not be possible: then it is taken as near as can be.
+        let head = head.min(end);
+        let held = held.min(end - head);
+        let is_hole = held > 0 && hole.0 < hole.1 && head <= hole.0 && hole.1 <= end;
+        let hole = if is_hole { hole } else { (head, head) };
+        let mut refused = Count40::default();
+        refused.add(counts.refused);
+        let mut room = end - held;
+        let mut count = |n: u64| {
+            let n = n.min(room);
             let mut count = Count40::default();
             count.add(n);
+            room -= n;
             count
         };
         let mut tier = Self {
@@ -82,12 +92,13 @@ impl Tier {
             saved_head: if held > 0 { head } else { end },
             durable_head: if held > 0 { head } else { end },
             disk_held: u32::try_from(held).unwrap_or(u32::MAX),
-            refused: count(counts.refused),
-            rejected: count(counts.rejected),
             recycled: count(counts.recycled),
             corrupt: count(counts.corrupt),
             quota: count(counts.quota),
             disk_max: count(counts.disk_max),
+            // The rest of the numbers was erased, the rejected ones with it.
+            rejected: count(counts.rejected),
+            refused,
             ..Self::default()
         };
         tier.set_hole(hole.0, hole.1);
