@@ -306,7 +306,9 @@ impl<D: Disk> Log<D> {
     fn in_front_in_doubt(&mut self, mut base: usize) -> Result<usize, OpenError> {
         while let Some(index) = base.checked_sub(1) {
             let Some(segment) = self.segments.get(index) else { break };
-            if self.is_complete(&segment)? || !self.has_checkpoint(&segment)? {
+            // A squeezed one was complete and durable before it counted: without its footer it is damaged.
+            let is_squeezed = segment.generation > 0;
+            if is_squeezed || self.is_complete(&segment)? || !self.has_checkpoint(&segment)? {
                 break;
             }
             base = index;

@@ -131,7 +131,9 @@ fn in_front_in_doubt<D: Disk>(
         if segment.role != Role::Log {
             continue;
         }
-        if segment.has_footer || checkpoint_pages(reader, scan, identity, index)?.is_none() {
+        // A squeezed one was complete and durable before it counted: without its footer it is damaged.
+        let is_sealed = segment.has_footer || segment.generation > 0;
+        if is_sealed || checkpoint_pages(reader, scan, identity, index)?.is_none() {
             break;
         }
         first = index;
