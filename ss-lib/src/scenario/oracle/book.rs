@@ -132,6 +132,8 @@ impl Book {
     pub(super) fn truncate(&mut self, end_seq: u64) {
         self.shelf.truncate(end_seq);
         self.gaps.truncate(end_seq);
+        self.dropped.truncate(end_seq);
+        self.rejected_ranges.truncate(end_seq);
         let kept = end_seq.saturating_sub(self.handed_out_seq);
         self.handed_out_ms.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
     }
