@@ -23,6 +23,11 @@ impl Ranges {
         true
     }
 
+    /// Whether one of them holds `seq` or a number behind it.
+    pub(super) fn reach(&self, seq: u64) -> bool {
+        self.0.iter().any(|range| range.1 > seq)
+    }
+
     /// Takes back the numbers from `end` on: they are given again.
     pub(super) fn truncate(&mut self, end: u64) {
         self.0.retain_mut(|range| {
