@@ -93,7 +93,7 @@ impl<D: Disk> Gateway<D> {
                 let (first, skip, end) = chunk_range.unwrap_or((limit, 0, limit));
                 let accounted = first.saturating_sub(skip).clamp(from, limit);
                 if accounted > from {
-                    self.forget_missing(sensor, (from, accounted));
+                    self.forget_missing(sensor, (from, accounted), first);
                     continue;
                 }
                 let first = first.max(from).min(limit);
