@@ -22,7 +22,11 @@ use ss_lib::{
 };
 use std::{
     path::Path,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -171,32 +175,69 @@ fn random_scenario(seed: u64) -> String {
     text
 }
 
+/// Runs the random scenario of a seed, cuts it at some places, and says what is broken.
+fn broken_by(seed: u64) -> Option<String> {
+    let text = random_scenario(seed);
+    let scenario = match Scenario::parse(&text, "random", "random", &Overrides::default()) {
+        Ok(scenario) => scenario,
+        Err(error) => return Some(format!("SS_FAULT_SEED={seed}: {error}\n{text}")),
+    };
+    let explorer = match Explorer::record(&scenario) {
+        Ok(explorer) => explorer,
+        Err(error) => return Some(format!("SS_FAULT_SEED={seed}: {error}\n{text}")),
+    };
+    let limits = Limits {
+        cuts_max: 12,
+        second_every: 64,
+        rot_every: 4,
+        bad_max: 1,
+        threads: 1,
+        ..Limits::default()
+    };
+    let explored = explorer.explore(&limits, &Unseen);
+    let of_run = explorer.violation().map(|broken| format!("the run: {broken}"));
+    let of_state = explored.bad.first();
+    let of_state = of_state.map(|bad| format!("state {}, {}: {}", bad.id, bad.what, bad.violation));
+    let broken = of_run.or(of_state)?;
+    Some(format!("SS_FAULT_SEED={seed}: {broken}\n{text}"))
+}
+
 /// Random scenarios with random faults, each cut at some places: so many as `SS_FAULT_SCENARIOS` says, from
-/// the seed `SS_FAULT_SEED` on.
+/// the seed `SS_FAULT_SEED` on, or as many as `SS_FAULT_SECONDS` last. `SS_FAULT_THREADS` share them.
 #[test]
 fn random_scenarios_with_random_faults_keep_every_promise() {
     let first = setting("SS_FAULT_SEED", 1);
-    let scenarios = setting("SS_FAULT_SCENARIOS", 3);
-    for seed in first..first + scenarios {
-        let text = random_scenario(seed);
-        let scenario = Scenario::parse(&text, "random", "random", &Overrides::default())
-            .unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let explorer = Explorer::record(&scenario)
-            .unwrap_or_else(|error| panic!("SS_FAULT_SEED={seed}: {error}\n{text}"));
-        let limits = Limits {
-            cuts_max: 12,
-            second_every: 64,
-            rot_every: 4,
-            bad_max: 1,
-            ..Limits::default()
-        };
-        let explored = explorer.explore(&limits, &Unseen);
-        let of_run = explorer.violation().map(|broken| format!("the run: {broken}"));
-        let of_state = explored.bad.first();
-        let of_state =
-            of_state.map(|bad| format!("state {}, {}: {}", bad.id, bad.what, bad.violation));
-        let broken = of_run.or(of_state).unwrap_or_default();
-        assert!(broken.is_empty(), "SS_FAULT_SEED={seed}: {broken}\n{text}");
+    let seconds = setting("SS_FAULT_SECONDS", 0);
+    let scenarios = setting("SS_FAULT_SCENARIOS", if seconds > 0 { u64::MAX - first } else { 3 });
+    let until = (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds));
+    let next = AtomicU64::new(first);
+    let broken = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..setting("SS_FAULT_THREADS", 2) {
+            scope.spawn(|| {
+                while until.is_none_or(|until| Instant::now() < until) {
+                    let seed = next.fetch_add(1, Relaxed);
+                    if seed >= first + scenarios || broken.lock().unwrap().is_some() {
+                        break;
+                    }
+                    if let Some(text) = broken_by(seed) {
+                        broken.lock().unwrap().get_or_insert(text);
+                    }
+                }
+            });
+        }
+    });
+    let broken = broken.into_inner().unwrap();
+    assert!(broken.is_none(), "{}", broken.unwrap());
+    println!("{} random scenarios from seed {first}", next.into_inner() - first);
+}
+
+/// Seeds that once broke a promise, or that a judge took for broken.
+#[test]
+fn seeds_that_were_broken_once_stay_mended() {
+    for seed in [57, 83, 108, 115, 121, 122, 131, 616, 755, 958, 1314, 1589, 1928, 2940] {
+        let broken = broken_by(seed);
+        assert!(broken.is_none(), "{}", broken.unwrap());
     }
 }
 

@@ -114,6 +114,15 @@ impl<D: Disk> PageCache<D> {
         Ok(slot.map(|slot| (info, &self.buffer[slot])))
     }
 
+    /// The number in the log that a page with a wrong checksum says it has.
+    pub(crate) fn claimed_lsn(&mut self, disk: &D, segment: &Segment, page: u32) -> Option<u64> {
+        let slot = self.fill(disk, segment, page, 1).ok()?;
+        let seed = segment.seed(&self.store_id);
+        let fault = PageView::check(&self.buffer[slot], seed, page).err()?;
+        self.tags[slot] = Tag::NONE;
+        (fault == PageFault::Checksum).then(|| PageView::claimed_lsn(&self.buffer[slot]))
+    }
+
     fn fill(
         &mut self,
         disk: &D,

@@ -7,12 +7,32 @@ use super::page::PageInfo;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct BadRun {
     first: Option<u32>,
+    /// The page behind the last one that says of itself that it was durable.
+    durable_end: u32,
+    /// The first page that says of itself that it was not, and the number in the log that it says.
+    undurable: Option<(u32, u64)>,
 }
 
 impl BadRun {
-    /// This page is bad.
-    pub(super) fn note(&mut self, page: u32) {
+    /// This page is bad. `before` is the last good one in front of it. The number that a bad page says it
+    /// has is believed where it is possible: what rotted may be elsewhere, and of a write that was torn the
+    /// head is there or not.
+    pub(super) fn note(
+        &mut self,
+        page: u32,
+        claimed_lsn: Option<u64>,
+        before: PageInfo,
+        durable_lsn: u64,
+    ) {
         self.first.get_or_insert(page);
+        match claimed_lsn {
+            Some(lsn) if lsn <= before.lsn => {}
+            Some(lsn) if lsn < durable_lsn => self.durable_end = page + 1,
+            Some(lsn) => {
+                self.undurable.get_or_insert((page, lsn));
+            }
+            None => {}
+        }
     }
 
     /// `page` is the next good page, of number `lsn`, and `before` the one in front of the run: the page that
@@ -28,11 +48,17 @@ impl BadRun {
         (page, lsn): (u32, u64),
         durable_lsn: u64,
     ) -> Option<u32> {
-        let first = self.first.take()?;
+        let Self { first, durable_end, undurable } = core::mem::take(self);
+        let first = first?;
         let on = before.lsn.saturating_add(1);
         let back = lsn.saturating_sub(u64::from(page - first)).max(on);
         let durable = durable_lsn.saturating_sub(if durable_lsn >= back { back } else { on });
-        let end = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
+        let counted = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
+        let end = counted.max(durable_end);
+        let end = match undurable {
+            Some((undurable, claimed_lsn)) if claimed_lsn < lsn => end.min(undurable),
+            _ => end,
+        };
         (end < page).then_some(end)
     }
 
@@ -47,13 +73,18 @@ mod tests {
     use super::{BadRun, PageInfo};
 
     fn run(first: u32) -> BadRun {
+        claiming(first, [None, None], 0)
+    }
+
+    fn claiming(first: u32, lsns: [Option<u64>; 2], durable_lsn: u64) -> BadRun {
         let mut run = BadRun::default();
-        run.note(first);
-        run.note(first + 1);
+        for (page, lsn) in (first..).zip(lsns) {
+            run.note(page, lsn, page_info(104, 1), durable_lsn);
+        }
         run
     }
 
-    const fn page(lsn: u64, epoch: u32) -> PageInfo {
+    const fn page_info(lsn: u64, epoch: u32) -> PageInfo {
         PageInfo { lsn, epoch, durable_lsn: 0, base_ms: 0 }
     }
 
@@ -62,17 +93,32 @@ mod tests {
         // Pages 5 and 6 have the numbers 105 and 106.
         let cases = [(0, Some(5)), (105, Some(5)), (106, Some(6)), (107, None), (200, None)];
         for (durable_lsn, end) in cases {
-            let found = run(5).end_before(page(104, 1), (7, 107), durable_lsn);
+            let found = run(5).end_before(page_info(104, 1), (7, 107), durable_lsn);
             assert_eq!(found, end, "{durable_lsn}");
         }
-        assert_eq!(BadRun::default().end_before(page(104, 1), (7, 107), 0), None);
+        assert_eq!(BadRun::default().end_before(page_info(104, 1), (7, 107), 0), None);
         // An opening skipped 105 to 109: before the run, which has 110 and 111, or behind it.
         let cases = [(110, Some(5)), (111, Some(6)), (112, None)];
         for (durable_lsn, end) in cases {
-            let found = run(5).end_before(page(104, 1), (7, 112), durable_lsn);
+            let found = run(5).end_before(page_info(104, 1), (7, 112), durable_lsn);
             assert_eq!(found, end, "{durable_lsn}");
         }
         assert_eq!(run(5).end_at_last(104, 105), Some(5));
         assert_eq!(run(5).end_at_last(104, 106), None);
+    }
+
+    /// Openings skipped numbers on both sides of the run, so that counting cannot tell its own.
+    #[test]
+    fn what_a_bad_page_says_of_itself_counts_where_it_is_possible() {
+        let end = |lsns, durable_lsn| {
+            claiming(5, lsns, durable_lsn).end_before(page_info(104, 1), (7, 120), durable_lsn)
+        };
+        assert_eq!(end([Some(108), Some(109)], 110), None);
+        assert_eq!(end([None, Some(109)], 110), None);
+        assert_eq!(end([Some(108), Some(112)], 110), Some(6));
+        assert_eq!(end([Some(111), Some(112)], 110), Some(5));
+        // What it says cannot be: it is older than the page in front, or newer than the one behind.
+        assert_eq!(end([Some(90), Some(500)], 0), Some(5));
+        assert_eq!(end([Some(90), Some(500)], 120), None);
     }
 }

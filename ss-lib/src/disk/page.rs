@@ -229,6 +229,13 @@ impl<'a> PageView<'a> {
         Self::parse(bytes)
     }
 
+    /// The number in the log that the page says it has, whatever its checksum is.
+    pub(crate) fn claimed_lsn(bytes: &[u8; PAGE_BYTES]) -> u64 {
+        let mut lsn = [0; 8];
+        lsn.copy_from_slice(&bytes[LSN_AT..LSN_AT + 8]);
+        u64::from_le_bytes(lsn)
+    }
+
     fn parse(bytes: &'a [u8; PAGE_BYTES]) -> Option<Self> {
         let mut header = Decoder::new(&bytes[USED_AT..]);
         let used = usize::from(u16::from_le_bytes(header.array()?));

@@ -335,7 +335,11 @@ impl<D: Disk> Log<D> {
                     }
                     last = view.info;
                 }
-                _ => run.note(page),
+                Some(_) => run.note(page, None, last, durable_lsn),
+                None => {
+                    let claimed_lsn = self.cache.claimed_lsn(&self.disk, segment, page);
+                    run.note(page, claimed_lsn, last, durable_lsn);
+                }
             }
         }
         Ok(run.end_at_last(last.lsn, durable_lsn).unwrap_or(segment.pages))

@@ -105,6 +105,7 @@ impl<'a> Pass<'a> {
                 PageClass::FutureVersion(version)
             }
             Fault::Page(fault) => PageClass::Corrupt(fault),
+            Fault::Checksum(_) => PageClass::Corrupt(PageFault::Checksum),
             Fault::Short | Fault::BehindEnd => PageClass::Torn,
             Fault::Stale => PageClass::Stale,
             Fault::Unreadable => PageClass::Unreadable,

@@ -109,7 +109,7 @@ fn find_log_end<D: Disk>(
             // Before the first good page there is no log; a disk that does not read may another time.
             Err(Fault::Unreadable) => {}
             Err(_) if last.lsn == 0 => {}
-            Err(_) => run.note(number),
+            Err(fault) => run.note(number, fault.claimed_lsn(), last, durable_lsn),
         }
         end.is_none()
     })?;

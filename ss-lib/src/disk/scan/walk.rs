@@ -14,6 +14,8 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Page(PageFault),
+    /// Its checksum is wrong; the number in the log that it says it has.
+    Checksum(u64),
     /// The file ends inside of it.
     Short,
     /// Its number is not above the last one's.
@@ -22,6 +24,16 @@ pub(crate) enum Fault {
     Unreadable,
     /// The log ends in front of it: a page before it is bad, and none of them was ever durable.
     BehindEnd,
+}
+
+impl Fault {
+    /// The number in the log that the page says it has, if it says any.
+    pub(crate) const fn claimed_lsn(&self) -> Option<u64> {
+        match self {
+            Self::Checksum(lsn) => Some(*lsn),
+            _ => None,
+        }
+    }
 }
 
 /// Reads pages through one buffer.
@@ -130,7 +142,10 @@ impl<D: Disk> SegmentWalk<D> {
         page: &'r [u8; PAGE_BYTES],
         number: u32,
     ) -> Result<PageView<'r>, Fault> {
-        let view = PageView::check(page, self.seed, number).map_err(Fault::Page)?;
+        let view = PageView::check(page, self.seed, number).map_err(|fault| match fault {
+            PageFault::Checksum => Fault::Checksum(PageView::claimed_lsn(page)),
+            fault => Fault::Page(fault),
+        })?;
         if self.last_lsn.is_some_and(|last| view.info.lsn <= last) {
             return Err(Fault::Stale);
         }

@@ -236,7 +236,10 @@ impl Question<'_> {
         if end < kept && !self.may_miss(at, end, kept) && before.acked_seq < kept {
             return told(Promise::Levels, "what was promised is gone");
         }
-        let may_return = self.damage.is_some_and(|damage| damage.has_cursors);
+        // Records behind a gap tell where the head is as well. Without them the numbers in front count as
+        // held, until whoever looks there finds none.
+        let may_return = self.damage.is_some_and(|damage| damage.has_cursors)
+            || self.may_miss(at, head, before.acked_durable_seq);
         if head < before.acked_durable_seq && end > 0 && !may_return {
             return told(Promise::Resurrection, "what was durably answered is there again");
         }
