@@ -9,14 +9,12 @@ pub(super) struct BadRun {
     first: Option<u32>,
     /// The page behind the last one that says of itself that it was durable.
     durable_end: u32,
-    /// The first page that says of itself that it was not, and the number in the log that it says.
-    undurable: Option<(u32, u64)>,
 }
 
 impl BadRun {
-    /// This page is bad. `before` is the last good one in front of it. The number that a bad page says it
-    /// has is believed where it is possible: what rotted may be elsewhere, and of a write that was torn the
-    /// head is there or not.
+    /// This page is bad. `before` is the last good one in front of it. A number that it says it has is
+    /// believed if it makes the page a durable one: a write that was torn has its own number or none. If it
+    /// does not it is no proof, for the number may be what rotted.
     pub(super) fn note(
         &mut self,
         page: u32,
@@ -25,13 +23,8 @@ impl BadRun {
         durable_lsn: u64,
     ) {
         self.first.get_or_insert(page);
-        match claimed_lsn {
-            Some(lsn) if lsn <= before.lsn => {}
-            Some(lsn) if lsn < durable_lsn => self.durable_end = page + 1,
-            Some(lsn) => {
-                self.undurable.get_or_insert((page, lsn));
-            }
-            None => {}
+        if claimed_lsn.is_some_and(|lsn| before.lsn < lsn && lsn < durable_lsn) {
+            self.durable_end = page + 1;
         }
     }
 
@@ -48,17 +41,13 @@ impl BadRun {
         (page, lsn): (u32, u64),
         durable_lsn: u64,
     ) -> Option<u32> {
-        let Self { first, durable_end, undurable } = core::mem::take(self);
+        let Self { first, durable_end } = core::mem::take(self);
         let first = first?;
         let on = before.lsn.saturating_add(1);
         let back = lsn.saturating_sub(u64::from(page - first)).max(on);
         let durable = durable_lsn.saturating_sub(if durable_lsn >= back { back } else { on });
         let counted = first.saturating_add(u32::try_from(durable).unwrap_or(u32::MAX));
         let end = counted.max(durable_end);
-        let end = match undurable {
-            Some((undurable, claimed_lsn)) if claimed_lsn < lsn => end.min(undurable),
-            _ => end,
-        };
         (end < page).then_some(end)
     }
 
@@ -115,8 +104,8 @@ mod tests {
         };
         assert_eq!(end([Some(108), Some(109)], 110), None);
         assert_eq!(end([None, Some(109)], 110), None);
-        assert_eq!(end([Some(108), Some(112)], 110), Some(6));
-        assert_eq!(end([Some(111), Some(112)], 110), Some(5));
+        // Not durable, says one that counting takes for durable.
+        assert_eq!(end([Some(112), Some(113)], 120), None);
         // What it says cannot be: it is older than the page in front, or newer than the one behind.
         assert_eq!(end([Some(90), Some(500)], 0), Some(5));
         assert_eq!(end([Some(90), Some(500)], 120), None);

@@ -18,7 +18,7 @@ use super::{
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
 };
 use crate::planted::{self, Bug};
-use roll::Roll;
+use roll::{EndOf, Roll};
 use std::{error::Error, fmt, sync::Arc};
 
 /// Where the numbers of a store begin that is created; for tests of their ends, mostly.
@@ -162,6 +162,8 @@ pub(crate) struct State {
     pub(crate) is_untold: bool,
     /// The index of the segment with the newest checkpoint.
     base: usize,
+    /// Segments in doubt that end in front of pages which are still there.
+    cut: Vec<u64>,
 }
 
 impl<D: Disk> Log<D> {
@@ -295,10 +297,17 @@ impl<D: Disk> Log<D> {
         state.base = base;
         base = self.in_front_in_doubt(base)?;
         state.is_untold = base < state.base;
+        let newest_epoch = if state.is_untold { self.newest_epoch()? } else { 0 };
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
-            let is_open = is_open && index + 1 == self.segments.len();
-            self.roll_segment(index, &segment, is_open, roll, state)?;
+            let end_of = if is_open && index + 1 == self.segments.len() {
+                EndOf::Log
+            } else if index < state.base {
+                self.end_of_doubtful(&segment, newest_epoch)?
+            } else {
+                EndOf::Segment
+            };
+            self.roll_segment(index, &segment, end_of, roll, state)?;
         }
         if let Some(last) = self.segments.last() {
             self.next_segment = last.id.saturating_add(1);
@@ -391,15 +400,19 @@ impl<D: Disk> Log<D> {
 
     /// Makes durable what stands in segments that were never sealed in front of the newest checkpoint: a
     /// sync failed in them.
-    fn make_doubtful_durable(&mut self, base: usize) -> Result<(), OpenError> {
-        for index in base.saturating_sub(DOUBT_REACH)..base {
+    fn make_doubtful_durable(&mut self, state: &State) -> Result<(), OpenError> {
+        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
             let Some(segment) = self.segments.get(index) else { break };
             if segment.generation > 0 || self.is_complete(&segment)? {
                 continue;
             }
             let name = segment.name();
             let file = self.disk.open_writable(name.as_str());
-            let file = file.map_err(|error| DiskError::new(Operation::Open, name, error))?;
+            let fail = |operation| move |error| DiskError::new(operation, name, error);
+            let file = file.map_err(fail(Operation::Open))?;
+            if state.cut.contains(&segment.id) {
+                self.disk.set_len(&file, segment.bytes()).map_err(fail(Operation::SetLen))?;
+            }
             self.make_durable(&segment, &file)?;
         }
         Ok(())
@@ -407,7 +420,7 @@ impl<D: Disk> Log<D> {
 
     /// Goes on behind what was found: cuts what is torn, and makes the rest durable.
     fn go_on(&mut self, roll: &Roll, state: &mut State) -> Result<(), OpenError> {
-        self.make_doubtful_durable(state.base)?;
+        self.make_doubtful_durable(state)?;
         let torn = u64::from(state.recovery.torn_pages);
         if roll.last_lsn > 0 {
             self.last_lsn = roll.last_lsn;

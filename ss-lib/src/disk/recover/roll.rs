@@ -47,6 +47,18 @@ struct Known {
     index: u32,
 }
 
+/// What the end of a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndOf {
+    /// Its last page.
+    Segment,
+    /// The log's: what is torn there is cut.
+    Log,
+    /// That of what a failed sync left. A power cut may have taken some of its pages and not others behind
+    /// them. Of these the next segment has what was made durable, and they would stand in front of it.
+    Doubt,
+}
+
 /// Places that are looked at one after the other before the search leaps.
 const NEAR: usize = 12;
 
@@ -220,6 +232,35 @@ impl<D: Disk> Log<D> {
         Ok(false)
     }
 
+    /// The opening of the newest page in the log.
+    pub(super) fn newest_epoch(&mut self) -> Result<u32, OpenError> {
+        for index in (0..self.segments.len()).rev() {
+            let Some(segment) = self.segments.get(index) else { break };
+            for page in (0..segment.pages).rev() {
+                if let Some(view) = self.page_or_future(&segment, page)? {
+                    return Ok(view.info.epoch);
+                }
+            }
+        }
+        Ok(0)
+    }
+
+    /// What the end of a segment in front of the newest checkpoint is. A page of a later opening says that
+    /// everything was made durable, or cut, before it.
+    pub(super) fn end_of_doubtful(
+        &mut self,
+        segment: &Segment,
+        newest_epoch: u32,
+    ) -> Result<EndOf, OpenError> {
+        for page in (0..segment.pages).rev() {
+            if let Some(view) = self.page_or_future(segment, page)? {
+                let is_settled = view.info.epoch < newest_epoch;
+                return Ok(if is_settled { EndOf::Segment } else { EndOf::Doubt });
+            }
+        }
+        Ok(EndOf::Segment)
+    }
+
     /// Whether nothing can be in a segment whose checkpoint is not complete: no page of it holds records,
     /// and none was written when its first page was durable.
     pub(super) fn is_just_begun(&mut self, segment: &Segment) -> Result<bool, OpenError> {
@@ -235,20 +276,21 @@ impl<D: Disk> Log<D> {
         Ok(true)
     }
 
-    /// Applies every page of a segment. Of one that is still open, `pages` becomes where it ends.
+    /// Applies every page of a segment. Of one that is still open or in doubt, `pages` becomes where it ends.
     pub(super) fn roll_segment(
         &mut self,
         index: usize,
         segment: &Segment,
-        is_open: bool,
+        end_of: EndOf,
         roll: &mut Roll,
         state: &mut State,
     ) -> Result<(), OpenError> {
+        let is_open = end_of == EndOf::Log;
         if is_open {
             self.fences.clear();
         }
         let (mut end, mut bad, mut data_page) = (0, 0, 0);
-        let (mut log_end, mut is_end_known) = (segment.pages, !is_open);
+        let (mut log_end, mut is_end_known) = (segment.pages, end_of == EndOf::Segment);
         let (mut page, mut last_epoch) = (0, 0);
         while page < log_end {
             let position = Position { segment: segment.id, page };
@@ -288,8 +330,15 @@ impl<D: Disk> Log<D> {
             }
             page += 1;
         }
-        if !is_open {
+        if end_of == EndOf::Segment {
             state.recovery.corrupt_pages += bad;
+            return Ok(());
+        }
+        if end_of == EndOf::Doubt {
+            if let Some(segment) = self.segments.get_mut(index).filter(|it| it.pages > end) {
+                segment.pages = end;
+                state.cut.push(segment.id);
+            }
             return Ok(());
         }
         state.recovery.torn_pages = segment.pages - end;
