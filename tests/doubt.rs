@@ -9,7 +9,10 @@
 
 use ss_lib::{
     Levels, Record, Sensor, SensorConfig, SensorKey,
-    disk::sim::{Call, Due, Image, Outcome, SimDisk, SimFault},
+    disk::{
+        plan, scan,
+        sim::{Call, Due, Image, Outcome, SimDisk, SimFault},
+    },
     gateway::{Durability, Gateway, GatewayConfig},
 };
 
@@ -206,7 +209,13 @@ fn pages_in_doubt_do_not_hide_the_durable_copies_behind_them() {
         let outcomes = crash.outcomes();
         assert!(outcomes.len() > 50, "{outcomes:?}");
         for outcome in outcomes {
-            let (mut gateway, sensors) = open(&SimDisk::new(&crash.after(outcome, 1)));
+            let image = crash.after(outcome, 1);
+            let scanned = scan(&SimDisk::new(&image)).unwrap();
+            let found: u64 = scanned.sensors.iter().map(|sensor| sensor.held).sum();
+            let lost = plan(&scanned).records_lost;
+            let wanted = (u64::from(SENSORS) * end, 0);
+            assert_eq!((found, lost), wanted, "{pages} pages in doubt, {outcome}: a look");
+            let (mut gateway, sensors) = open(&SimDisk::new(&image));
             for records in drain(&mut gateway, &sensors) {
                 let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
                 let wanted: Vec<_> = (0..end).collect();

@@ -7,7 +7,7 @@ use super::{
         log_end::BadRun,
         page::{PageInfo, SegmentSeed},
     },
-    Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, walk_segment,
+    Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, SegmentScan, walk_segment,
 };
 use crate::{DropCause, Kind};
 use std::collections::BTreeMap;
@@ -58,7 +58,9 @@ pub(super) fn read<D: Disk>(
     scan.state_segment = first.map(|index| scan.segments[index].segment);
     let first = first.unwrap_or(0);
     let mut state = State::default();
-    for index in in_front_in_doubt(reader, scan, identity, first)?..scan.segments.len() {
+    let in_doubt = in_front_in_doubt(reader, scan, identity, first)?;
+    find_ends_in_doubt(reader, scan, identity, (in_doubt, first))?;
+    for index in in_doubt..scan.segments.len() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
             continue;
@@ -84,11 +86,69 @@ fn find_log_end<D: Disk>(
 ) -> Result<(), DiskError> {
     let newest = scan.segments.iter_mut().rev().find(|segment| segment.role == Role::Log);
     let Some(segment) = newest.filter(|segment| !segment.has_footer) else { return Ok(()) };
-    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
     // After an orderly shutdown everything was durable.
     let closed = scan.superblock.filter(|superblock| superblock.is_clean);
     let durable_lsn = closed.map_or(0, |superblock| superblock.last_lsn.saturating_add(1));
-    let (mut durable_lsn, mut last, mut has_bad) = (durable_lsn, PageInfo::default(), false);
+    segment.log_end = end_of_undurable(reader, segment, identity, durable_lsn)?;
+    Ok(())
+}
+
+/// Finds the ends of the segments from `from` to `until`, whose syncs failed. Where some of their pages are
+/// missing, what stands behind these is no more to be relied on, and the next segment has what was made
+/// durable of it. A page of a later opening says that they were made durable, or cut, before it.
+fn find_ends_in_doubt<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    scan: &mut Scan,
+    identity: &Identity,
+    (from, until): (usize, usize),
+) -> Result<(), DiskError> {
+    if from >= until {
+        return Ok(());
+    }
+    let newest = scan.segments.iter().rev().filter(|segment| segment.role == Role::Log);
+    let mut newest_epoch = 0;
+    for segment in newest {
+        newest_epoch = last_epoch(reader, segment, identity)?;
+        if newest_epoch > 0 {
+            break;
+        }
+    }
+    for index in from..until {
+        let segment = &scan.segments[index];
+        if segment.role != Role::Log || last_epoch(reader, segment, identity)? < newest_epoch {
+            continue;
+        }
+        let end = end_of_undurable(reader, segment, identity, 0)?;
+        scan.segments[index].log_end = end;
+    }
+    Ok(())
+}
+
+/// The opening of the segment's newest page; 0 if it has none.
+fn last_epoch<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    segment: &SegmentScan,
+    identity: &Identity,
+) -> Result<u32, DiskError> {
+    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+    let mut epoch = 0;
+    walk_segment(reader, segment, seed, &mut |_, page| {
+        epoch = page.map_or(epoch, |page| page.info.epoch);
+        true
+    })?;
+    Ok(epoch)
+}
+
+/// Where the segment ends in front of a bad page that was never durable, if it has one. `durable_lsn` is what
+/// else is known to have been.
+fn end_of_undurable<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    segment: &SegmentScan,
+    identity: &Identity,
+    mut durable_lsn: u64,
+) -> Result<Option<u32>, DiskError> {
+    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+    let (mut last, mut has_bad) = (PageInfo::default(), false);
     walk_segment(reader, segment, seed, &mut |_, page| {
         match page {
             Ok(page) => durable_lsn = page.info.durable_lsn.max(durable_lsn),
@@ -97,7 +157,7 @@ fn find_log_end<D: Disk>(
         true
     })?;
     if !has_bad {
-        return Ok(());
+        return Ok(None);
     }
     let (mut end, mut run) = (None, BadRun::default());
     walk_segment(reader, segment, seed, &mut |number, page| {
@@ -113,9 +173,7 @@ fn find_log_end<D: Disk>(
         }
         end.is_none()
     })?;
-    let end = end.or_else(|| run.end_at_last(last.lsn, durable_lsn));
-    segment.log_end = end;
-    Ok(())
+    Ok(end.or_else(|| run.end_at_last(last.lsn, durable_lsn)))
 }
 
 /// The first of the log's segments right in front of `first` that were never sealed: a sync failed in
