@@ -247,6 +247,10 @@ impl<D: Disk> Gateway<D> {
         if core.untold != Untold::Nothing && !planted::is(Bug::SqueezedUntold) {
             return None;
         }
+        // What its checkpoint says is durable at once, and must not run ahead of what the log says.
+        if core.log.has_unsynced() && self.inner.config.durability != Durability::Os {
+            return None;
+        }
         let segments = core.log.segments.len();
         (0..segments).find(|&index| {
             core.log.segments.get(index).is_some_and(|segment| match segment.state {
@@ -352,6 +356,7 @@ impl<D: Disk> Gateway<D> {
                     if core.squeeze.is_working() {
                         core.squeeze.abandon(&core.log);
                     }
+                    self.sync_log(core)?;
                     self.begin_squeeze(core, index)?;
                     while self.squeeze_step(core)? {}
                 }
@@ -367,11 +372,17 @@ impl<D: Disk> Gateway<D> {
             }
             // What is dropped is durably so before its segment goes.
             self.save(core)?;
-            let synced = core.log.sync_now();
-            self.after_write(core, &synced);
-            synced?;
-            self.mark_durable(core);
+            self.sync_log(core)?;
         }
+        Ok(())
+    }
+
+    /// Makes durable what was written.
+    fn sync_log(&self, core: &mut Core<D>) -> Result<(), DiskError> {
+        let synced = core.log.sync_now();
+        self.after_write(core, &synced);
+        synced?;
+        self.mark_durable(core);
         Ok(())
     }
 
@@ -436,8 +447,14 @@ impl<D: Disk> Gateway<D> {
         let owner = self.ram.owner(sensor);
         let first_segment = core.places[sensor.index()].head.segment;
         self.ram.with_tenant(sensor, |chain, tier, env| {
-            let chunk =
+            let mut chunk =
                 super::commit::sensor_chunk(chain.key(), tier, Some((chain, env.slots(), owner)));
+            if chunk.end_seq > tier.written {
+                // What was answered in RAM is undone by a kill, and its numbers are given again.
+                chunk.head_seq = tier.written;
+                chunk.end_seq = tier.written;
+                chunk.hole = (tier.written, tier.written);
+            }
             let first_segment = if chunk.held > 0 { first_segment } else { 0 };
             crate::disk::SensorChunk { first_segment, ..chunk }
         })
