@@ -182,7 +182,8 @@ impl<'m> SectorView<'m> {
         Header { flags: self.get(BASE_MID_FLAGS) }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn count(self) -> u32 {
         self.slots.count(self.slot)
     }
@@ -208,16 +209,21 @@ impl<'m> SectorView<'m> {
     }
 
     /// Whether the sector keeps a time with each record.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn is_stamped(self) -> bool {
         self.header().is_stamped()
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     fn capacity(self, header: Header) -> u32 {
         (self.slots.sector_words() - header.records_at()) >> u32::from(header.is_stamped())
     }
 
     /// Whether less than half of the sector is used.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn is_under_half_full(self) -> bool {
         self.count() * 2 < self.capacity(self.header())
     }
@@ -323,12 +329,16 @@ impl<'m> SectorView<'m> {
             if sample.time_ms >> 48 == 0 {
                 let (period, half) = (self.implied_period_ms, period_ms / 2);
                 let count = self.slots.counted(self.slot);
+                let at = HEADER_WORDS + count.records();
+                // Asked first: it is why most sectors end.
+                if at as usize >= self.words.len() {
+                    return false;
+                }
                 let grid_ms = base_ms + u64::from(count.records()) * u64::from(period);
                 let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(u64::from(half));
                 if period != period_ms || ahead_ms > u64::from(half * 2) {
                     return false;
                 }
-                let at = HEADER_WORDS + count.records();
                 return self.push(header.flags, count, at, false, 0, sample.value);
             }
         }
@@ -361,11 +371,14 @@ impl<'m> SectorView<'m> {
     )]
     #[inline(always)]
     fn append_stamped(self, sample: Sample, header: Header, base_ms: u64, records_at: u32) -> bool {
+        let count = self.slots.counted(self.slot);
+        let at = records_at + count.records() * 2;
+        if at as usize + 1 >= self.words.len() {
+            return false;
+        }
         // Wrapping both ways makes any pair of times exact if their distance fits.
         let distance_ms = sample.time_ms.wrapping_sub(base_ms).cast_signed();
         let Ok(delta) = i32::try_from(distance_ms) else { return false };
-        let count = self.slots.counted(self.slot);
-        let at = records_at + count.records() * 2;
         self.push(header.flags, count, at, true, delta.cast_unsigned(), sample.value)
     }
 
