@@ -91,15 +91,16 @@ struct Tables {
 const fn behind_a_word<const N: usize>(shift: u32) -> [u32; N] {
     let slices = slices();
     let mut table = [0; N];
-    let mut n = 0;
-    while n < N {
-        let register = (n as u32) << shift;
-        let [a, b, c, d] = register.to_le_bytes();
-        table[n] = slices[3][a as usize]
-            ^ slices[2][b as usize]
-            ^ slices[1][c as usize]
-            ^ slices[0][d as usize];
-        n += 1;
+    let mut index = 0;
+    while index < N {
+        let mut rest = (index as u32) << shift;
+        let mut k = 4;
+        while k > 0 {
+            k -= 1;
+            table[index] ^= slices[k][(rest & 0xFF) as usize];
+            rest >>= 8;
+        }
+        index += 1;
     }
     table
 }
