@@ -25,7 +25,13 @@ pub trait Env<'m> {
     fn slots(&self) -> Slots<'m>;
     fn is_closing(&self) -> bool;
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, Self::Count>) -> R) -> R;
+    /// The pool where it needs no lock.
+    fn pool_alone(&mut self) -> Option<Pool<'_, Self::Count>>;
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, Self::LedgerPlace>) -> R) -> R;
+    /// Enters a loss into the ledger.
+    fn record_loss(&mut self, loss: Loss) {
+        self.ledger(|mut ledger| ledger.record(loss));
+    }
 }
 
 /// What the engine asks of a backing. Public only so that it can bound [`Backing`]; the module is
@@ -34,6 +40,9 @@ pub trait Memory {
     type Env<'a>: Env<'a>
     where
         Self: 'a;
+
+    /// Where a chain lies.
+    type Place: AsMut<Chain>;
 
     /// Whether another thread may use a chain between two uses by this one.
     const IS_SHARED: bool;
@@ -56,7 +65,9 @@ pub trait Memory {
         sensor: Sensor,
         f: impl FnOnce(&mut Chain, &mut Self::Env<'_>) -> R,
     ) -> Option<R>;
-    /// The same for looking only.
+    /// The registered sensors' chains beside what they work with, where nobody else can use them.
+    fn alone(&mut self) -> Option<(&mut [Self::Place], Self::Env<'_>)>;
+    /// `with_chain` for looking only.
     fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R>;
     /// Runs `f` with the pool and the ledger, outside of any chain.
     fn with_env<R>(&mut self, f: impl FnOnce(&mut Self::Env<'_>) -> R) -> R;

@@ -33,7 +33,7 @@ pub(crate) use spill::{Retired, Run, Visit};
 use super::{
     Env,
     count40::Count40,
-    sector::{Opening, Sample, SectorView},
+    sector::{Opening, Sample, SectorView, first_seq_low},
     slots::{Position, Sector, Slot, Slots},
 };
 use crate::{AppendError, Kind, Sensor, SensorConfig, SensorKey, SensorStats};
@@ -209,20 +209,29 @@ impl Chain {
 
     /// Adds a sample to the open sector. Returns its number, or `None` if it needs a new sector.
     /// What almost every add is, so it asks for as little as it can: no pool, no ledger, no clock.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         slots: Slots<'_>,
         sensor: Sensor,
         sample: Sample,
     ) -> Result<Option<u64>, AppendError> {
-        if sample.kind != self.kind() {
-            return Err(AppendError::WrongKind);
+        let expected = match sample.kind {
+            Kind::Event => ACTIVE | EVENT,
+            Kind::TimeSeries => ACTIVE,
+        };
+        if self.flags != expected {
+            // Not what almost every chain is at almost every add.
+            self.may_append(sample.kind)?;
+            if self.flags & TAIL_SEALED != 0 {
+                return Ok(None);
+            }
         }
-        if !self.is_active() {
-            return Err(AppendError::Inactive);
-        }
-        if self.first.is_none() || self.flags & TAIL_SEALED != 0 || self.next_seq == u64::MAX {
+        if self.first.is_none() || self.is_exhausted() {
             return Ok(None);
         }
         let tail = SectorView::new(slots, self.tail(), sensor.0, self.implied_period_ms);
@@ -230,6 +239,21 @@ impl Chain {
             return Ok(None);
         }
         Ok(Some(self.count_added()))
+    }
+
+    /// Whether every number was given.
+    #[inline]
+    fn is_exhausted(&self) -> bool {
+        self.next_seq as u32 & (self.next_seq >> 32) as u32 == u32::MAX
+    }
+
+    /// Whether the sensor may add a sample of this kind at all.
+    #[inline]
+    fn may_append(&self, kind: Kind) -> Result<(), AppendError> {
+        if kind != self.kind() {
+            return Err(AppendError::WrongKind);
+        }
+        if self.is_active() { Ok(()) } else { Err(AppendError::Inactive) }
     }
 
     #[inline]
@@ -242,24 +266,30 @@ impl Chain {
 
     /// Whether the chain can take a new sector at all; an add that it cannot take is refused.
     #[inline]
-    pub(crate) fn may_open_sector(
+    pub(crate) fn may_open_sector<'m>(
         &mut self,
-        slots: Slots<'_>,
+        env: &impl Env<'m>,
         owner: Owner,
     ) -> Result<(), AppendError> {
-        if self.next_seq == u64::MAX {
+        if self.is_exhausted() {
             return Err(AppendError::SeqExhausted);
         }
         if let Some(first) = self.first_slot() {
-            let said = self.view(slots, first, owner).first_seq(self.next_seq);
-            let is_too_long = |oldest| self.next_seq - oldest > u64::from(SPAN_MAX);
+            let said = first_seq_low(env.slots(), first);
             // A rotten number must not stop a sensor.
-            if is_too_long(said) && is_too_long(self.first_seq_of(slots, first, owner)) {
+            if (self.next_seq as u32).wrapping_sub(said) > SPAN_MAX
+                && self.is_too_long(env.slots(), first, owner)
+            {
                 self.count_refused();
                 return Err(AppendError::Full);
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn is_too_long(&self, slots: Slots<'_>, first: Slot, owner: Owner) -> bool {
+        self.next_seq - self.first_seq_of(slots, first, owner) > u64::from(SPAN_MAX)
     }
 
     /// Links `sector` behind the tail and writes the sample as its first record. Returns its
@@ -285,8 +315,10 @@ impl Chain {
         } else {
             // A series that left its grid early will do so again: a sector with a time beside each
             // value costs 8 B a record, a sector for each record would cost all of it (B16).
-            let tail = self.view(slots, self.tail(), owner);
-            stamped = !tail.is_stamped() && tail.is_under_half_full();
+            if sample.kind == Kind::TimeSeries {
+                let tail = self.view(slots, self.tail(), owner);
+                stamped = !tail.is_stamped() && tail.is_under_half_full();
+            }
             slots.put_next(self.tail(), sector);
             self.tail_and_head_record = Position::new(slot, self.head_record());
         }
@@ -319,6 +351,13 @@ impl Chain {
     fn walk<'m>(&self, slots: Slots<'m>) -> impl Iterator<Item = Slot> + use<'m> {
         core::iter::successors(self.first_slot(), move |&slot| slots.next(slot))
             .take(slots.sectors() as usize + 1)
+    }
+}
+
+impl AsMut<Self> for Chain {
+    #[inline]
+    fn as_mut(&mut self) -> &mut Self {
+        self
     }
 }
 

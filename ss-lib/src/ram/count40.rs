@@ -8,7 +8,6 @@ pub(crate) struct Count40 {
 
 impl Count40 {
     pub(crate) const ZERO: Self = Self { low: [0; 4], high: 0 };
-    const MAX: u64 = (1 << 40) - 1;
 
     #[inline]
     pub(crate) const fn get(self) -> u64 {
@@ -17,9 +16,20 @@ impl Count40 {
 
     #[inline]
     pub(crate) fn add(&mut self, n: u64) {
-        let sum = self.get().saturating_add(n).min(Self::MAX);
-        self.low = (sum as u32).to_le_bytes();
-        self.high = (sum >> 32) as u8;
+        let (low, carry) = u32::from_le_bytes(self.low).overflowing_add(n as u32);
+        self.low = low.to_le_bytes();
+        if carry || n >> 32 != 0 {
+            self.add_above(u64::from(carry) + (n >> 32));
+        }
+    }
+
+    /// Adds `n` × 2^32.
+    #[cold]
+    fn add_above(&mut self, n: u64) {
+        match u8::try_from(u64::from(self.high) + n) {
+            Ok(high) => self.high = high,
+            Err(_) => *self = Self { low: [u8::MAX; 4], high: u8::MAX },
+        }
     }
 }
 

@@ -28,13 +28,27 @@ impl Small for u32 {
     }
 }
 
+/// Who holds most, where the groups are few enough for a bit each.
+#[derive(Debug)]
+pub(crate) struct Richest {
+    /// What the richest hold.
+    held: u32,
+    /// A bit for each group that has one of them.
+    groups: u32,
+}
+
+impl Richest {
+    pub(crate) const NOBODY: Self = Self { held: 0, groups: 0 };
+}
+
 /// For each sensor the number of sectors that it could be made to give (those that hold no pending
-/// record), and for each group of sensors the largest of these numbers. The answer looks at every
-/// group's best and then into one group: with 100 sensors in groups of 8 that is 13 + 8 steps
-/// instead of 100.
+/// record), and for each group of sensors the largest of these numbers. With few groups, as on a
+/// microcontroller, it is known at every moment which of them have the richest: an add that must take
+/// from these cannot afford to look. With more groups, a look at every group's best tells.
 pub(crate) struct Holders<'a, C> {
     pub(crate) droppable: &'a mut [C],
     pub(crate) group_max: &'a mut [C],
+    pub(crate) richest: &'a mut Richest,
     /// Sensors a group.
     pub(crate) group_sensors: usize,
 }
@@ -46,12 +60,19 @@ impl<C: Small> Holders<'_, C> {
         self.droppable[sensor as usize].into()
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
     pub(crate) fn add(&mut self, sensor: u32, sectors: u32) {
         let count = &mut self.droppable[sensor as usize];
-        *count = C::new((*count).into() + sectors);
-        let max = &mut self.group_max[sensor as usize / self.group_sensors];
-        *max = (*max).max(*count);
+        let after = (*count).into() + sectors;
+        *count = C::new(after);
+        let group = sensor as usize / self.group_sensors;
+        let max = &mut self.group_max[group];
+        *max = (*max).max(C::new(after));
+        if self.knows_richest() && after >= self.richest.held {
+            let others = if after == self.richest.held { self.richest.groups } else { 0 };
+            *self.richest = Richest { held: after, groups: others | 1 << group };
+        }
     }
 
     #[inline]
@@ -66,23 +87,87 @@ impl<C: Small> Holders<'_, C> {
             // Of the others none holds more than this one did, and few steps lead down.
             let members = self.members(group).iter();
             self.group_max[group] = members.fold(after, |max, &count| max.max(count));
+            if self.knows_richest() && before.into() == self.richest.held {
+                let held = self.group_max.iter().fold(C::new(0), |max, &held| max.max(held));
+                *self.richest = Richest { held: held.into(), groups: self.groups_with(held) };
+            }
         }
     }
 
     /// The sensor that could give most sectors, if any could give one; of several the first.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
     pub(crate) fn richest(&self) -> Option<u32> {
+        let (group, max) = if self.knows_richest() {
+            (self.richest.groups.trailing_zeros() as usize, C::new(self.richest.held))
+        } else {
+            self.richest_group()
+        };
+        if max == C::new(0) {
+            return None;
+        }
+        let member = match self.eight(group) {
+            Some(eight) => eight.iter().position(|&count| count == max),
+            None => self.members(group).iter().position(|&count| count == max),
+        };
+        member.map(|member| (group * self.group_sensors + member) as u32)
+    }
+
+    /// `sensor`, which `richest` named, gives a sector.
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    pub(crate) fn take_from_richest(&mut self, sensor: u32) {
+        if !self.knows_richest() {
+            return self.sub(sensor, 1);
+        }
+        let most = C::new(self.richest.held);
+        let less = C::new(self.richest.held.saturating_sub(1));
+        self.droppable[sensor as usize] = less;
+        let group = sensor as usize / self.group_sensors;
+        let has_another = match self.eight(group) {
+            Some(eight) => eight.iter().rev().any(|&count| count == most),
+            None => self.members(group).contains(&most),
+        };
+        if has_another {
+            return;
+        }
+        self.group_max[group] = less;
+        self.richest.groups &= !(1 << group);
+        if self.richest.groups == 0 {
+            *self.richest = Richest { held: less.into(), groups: self.groups_with(less) };
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    const fn knows_richest(&self) -> bool {
+        self.group_max.len() <= u32::BITS as usize
+    }
+
+    /// A bit for each group whose best holds this.
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    fn groups_with(&self, held: C) -> u32 {
+        let groups = self.group_max.iter().enumerate();
+        groups.fold(0, |set, (group, &max)| set | u32::from(max == held) << group)
+    }
+
+    #[inline]
+    fn richest_group(&self) -> (usize, C) {
         let (mut best, mut max) = (0, C::new(0));
         for (group, &of_group) in self.group_max.iter().enumerate() {
             if of_group > max {
                 (best, max) = (group, of_group);
             }
         }
-        if max == C::new(0) {
-            return None;
-        }
-        let member = self.members(best).iter().position(|&count| count == max)?;
-        Some((best * self.group_sensors + member) as u32)
+        (best, max)
+    }
+
+    /// The members of a whole group of 8.
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    fn eight(&self, group: usize) -> Option<&[C; 8]> {
+        if self.group_sensors == 8 { self.droppable.as_chunks().0.get(group) } else { None }
     }
 
     #[inline]
@@ -95,13 +180,18 @@ impl<C: Small> Holders<'_, C> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Holders, Small};
+    use super::{Holders, Richest, Small};
 
     fn agrees_with_a_scan<C: Small + std::fmt::Debug>(group_sensors: usize) {
         let mut droppable = [C::new(0); 100];
         let mut group_max = vec![C::new(0); 100_usize.div_ceil(group_sensors)];
-        let mut holders =
-            Holders { droppable: &mut droppable, group_max: &mut group_max, group_sensors };
+        let mut richest = Richest::NOBODY;
+        let mut holders = Holders {
+            droppable: &mut droppable,
+            group_max: &mut group_max,
+            group_sensors,
+            richest: &mut richest,
+        };
         assert_eq!(holders.richest(), None);
         let mut state = 1_u32;
         // An interpreter takes a thousand times as long for a round.
@@ -109,7 +199,11 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let sensor = (state >> 8) % 100;
             let held = holders.droppable[sensor as usize].into();
-            if state >> 31 == 0 && held < 250 {
+            if let Some(richest) = holders.richest()
+                && state >> 28 == 15
+            {
+                holders.take_from_richest(richest);
+            } else if state >> 31 == 0 && held < 250 {
                 holders.add(sensor, 1 + (state >> 20) % 3);
             } else {
                 holders.sub(sensor, held.min(1 + (state >> 20) % 4));
@@ -126,5 +220,7 @@ mod tests {
         agrees_with_a_scan::<u8>(10);
         agrees_with_a_scan::<u16>(8);
         agrees_with_a_scan::<u32>(16);
+        // More groups than there are bits.
+        agrees_with_a_scan::<u32>(2);
     }
 }

@@ -5,7 +5,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{Holders, Richest},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -42,7 +42,9 @@ struct Books<const SENSORS: usize, const GROUPS: usize, const LOSSES: usize> {
     ring: [Loss; LOSSES],
     ledger: LedgerState,
     pool: PoolState,
-    droppable: [u16; SENSORS],
+    richest: Richest,
+    /// Whole groups: the places of no sensor stay 0.
+    droppable: [[u16; GROUP_SENSORS]; GROUPS],
     group_max: [u16; GROUPS],
     newest_losses: [u8; SENSORS],
     is_closing: bool,
@@ -91,7 +93,8 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
                 ring: [Loss::NONE; L],
                 ledger: LedgerState::EMPTY,
                 pool: PoolState::EMPTY,
-                droppable: [0; S],
+                richest: Richest::NOBODY,
+                droppable: [[0; _]; G],
                 group_max: [0; G],
                 newest_losses: [0; S],
                 is_closing: false,
@@ -114,7 +117,8 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     pub fn reopen(&mut self, config: Config) {
         let inline = &mut self.backing;
         inline.chains = [const { Chain::VACANT }; S];
-        inline.books.droppable = [0; S];
+        inline.books.richest = Richest::NOBODY;
+        inline.books.droppable = [[0; _]; G];
         inline.books.group_max = [0; G];
         inline.config = config;
         inline.now_ms = 0;
@@ -157,15 +161,38 @@ impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L
 
     #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
-        let Books { pool: state, droppable, group_max, .. } = &mut *self.books;
-        let holders = Holders { droppable, group_max, group_sensors: GROUP_SENSORS };
-        f(Pool { state, holders, slots: self.memory.slots() })
+        f(self.pool_here())
+    }
+
+    #[inline]
+    fn pool_alone(&mut self) -> Option<Pool<'_, u16>> {
+        Some(self.pool_here())
     }
 
     #[inline]
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u8>) -> R) -> R {
         let Books { ring, newest_losses: newest, ledger: state, .. } = &mut *self.books;
         f(Ledger { ring, newest, unsaved: &mut [], state })
+    }
+
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    fn record_loss(&mut self, loss: Loss) {
+        let Books { ring, newest_losses: newest, ledger: state, .. } = &mut *self.books;
+        Ledger { ring, newest, unsaved: &mut [], state }.record(loss);
+    }
+}
+
+impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>
+    InlineEnv<'_, S, G, N, W, L>
+{
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
+    fn pool_here(&mut self) -> Pool<'_, u16> {
+        let Books { pool: state, richest, droppable, group_max, .. } = &mut *self.books;
+        let droppable = droppable.as_flattened_mut();
+        let holders = Holders { droppable, group_max, richest, group_sensors: GROUP_SENSORS };
+        Pool { state, holders, slots: self.memory.slots() }
     }
 }
 
@@ -211,6 +238,8 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     for Inline<S, G, N, W, L>
 {
     type Env<'a> = InlineEnv<'a, S, G, N, W, L>;
+
+    type Place = Chain;
 
     const IS_SHARED: bool = false;
 
@@ -259,6 +288,11 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         chains.get_mut(sensor.index()).map(|chain| f(chain, &mut env))
     }
 
+    #[inline]
+    fn alone(&mut self) -> Option<(&mut [Chain], InlineEnv<'_, S, G, N, W, L>)> {
+        Some(self.split())
+    }
+
     fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R> {
         self.registered().get(sensor.index()).map(|chain| f(chain, self.slots()))
     }
@@ -292,7 +326,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         check::walk(
             self.registered().iter(),
             &self.books.pool,
-            &self.books.droppable,
+            self.books.droppable.as_flattened(),
             slots,
             self.config.epoch,
         )

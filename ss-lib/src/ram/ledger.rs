@@ -89,7 +89,8 @@ impl<P: Small> Ledger<'_, P> {
 
     /// Enters a loss: into the entry that it continues if that is among the newest, else into a
     /// new one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
     pub(crate) fn record(&mut self, loss: Loss) {
         if loss.count == 0 {
             return;

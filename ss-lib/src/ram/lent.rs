@@ -6,7 +6,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{Holders, Richest},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -22,6 +22,13 @@ pub struct SensorPlace(Chain);
 impl SensorPlace {
     /// A place that no sensor has.
     pub const VACANT: Self = Self(Chain::VACANT);
+}
+
+impl AsMut<Chain> for SensorPlace {
+    #[inline]
+    fn as_mut(&mut self) -> &mut Chain {
+        &mut self.0
+    }
 }
 
 impl fmt::Debug for SensorPlace {
@@ -67,6 +74,7 @@ pub struct Lent<'m> {
     sector_words: usize,
     ledger: LedgerState,
     pool: PoolState,
+    richest: Richest,
     config: Config,
     now_ms: u64,
     sensors: u32,
@@ -105,6 +113,7 @@ impl<'m> Store<Lent<'m>> {
             sector_words,
             ledger: LedgerState::EMPTY,
             pool: PoolState::EMPTY,
+            richest: Richest::NOBODY,
             config,
             now_ms: 0,
             sensors: 0,
@@ -123,6 +132,7 @@ pub struct LentEnv<'m> {
     slots: Slots<'m>,
     is_closing: bool,
     pool: &'m mut PoolState,
+    richest: &'m mut Richest,
     droppable: &'m mut [u16],
     group_max: &'m mut [u16],
     newest_losses: &'m mut [u16],
@@ -146,18 +156,30 @@ impl<'m> Env<'m> for LentEnv<'m> {
 
     #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
-        let holders = Holders {
-            droppable: self.droppable,
-            group_max: self.group_max,
-            group_sensors: LENT_GROUP_SENSORS,
-        };
-        f(Pool { state: self.pool, holders, slots: self.slots })
+        f(self.pool_here())
+    }
+
+    #[inline]
+    fn pool_alone(&mut self) -> Option<Pool<'_, u16>> {
+        Some(self.pool_here())
     }
 
     #[inline]
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u16>) -> R) -> R {
         let (ring, newest) = (&mut *self.ring, &mut *self.newest_losses);
         f(Ledger { ring, newest, unsaved: &mut [], state: self.ledger })
+    }
+}
+
+impl LentEnv<'_> {
+    fn pool_here(&mut self) -> Pool<'_, u16> {
+        let holders = Holders {
+            droppable: self.droppable,
+            group_max: self.group_max,
+            group_sensors: LENT_GROUP_SENSORS,
+            richest: self.richest,
+        };
+        Pool { state: self.pool, holders, slots: self.slots }
     }
 }
 
@@ -174,6 +196,7 @@ impl Lent<'_> {
             slots: Slots::new(memory.words, memory.links, self.sector_words),
             is_closing: self.is_closing,
             pool: &mut self.pool,
+            richest: &mut self.richest,
             droppable: memory.droppable,
             group_max: memory.group_max,
             newest_losses: memory.newest_losses,
@@ -204,6 +227,8 @@ impl Memory for Lent<'_> {
         = LentEnv<'a>
     where
         Self: 'a;
+
+    type Place = SensorPlace;
 
     const IS_SHARED: bool = false;
 
@@ -250,6 +275,11 @@ impl Memory for Lent<'_> {
     ) -> Option<R> {
         let (places, mut env) = self.split();
         places.get_mut(sensor.index()).map(|place| f(&mut place.0, &mut env))
+    }
+
+    #[inline]
+    fn alone(&mut self) -> Option<(&mut [SensorPlace], LentEnv<'_>)> {
+        Some(self.split())
     }
 
     fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R> {

@@ -96,7 +96,8 @@ impl<C: Small> Pool<'_, C> {
     }
 
     /// Takes a free sector for `sensor`, which holds one droppable sector more from now on.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+    #[inline(always)]
     pub(crate) fn take(&mut self, sensor: u32) -> Option<Sector> {
         if self.state.used(self.slots) >= self.state.limit {
             return None;

@@ -18,7 +18,7 @@
 //! The sequence number's high half is not stored: a chain never spans 2^32 numbers
 //! ([`super::chain`] sees to it), so the newest number completes it.
 
-use super::slots::{Slot, Slots};
+use super::slots::{Count, Slot, Slots};
 use crate::{ClockKind, Kind, Record, checksum::crc32c_words};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -33,9 +33,11 @@ const HEADER_WORDS: u32 = HEADER_BYTES / 4;
 const PROLOGUE_WORDS: u32 = 2;
 
 const COUNT_SHIFT: u32 = 16;
-const COUNT_MASK: u32 = 0x3FF << COUNT_SHIFT;
+const COUNT_MAX: u32 = 0x3FF;
+const COUNT_MASK: u32 = COUNT_MAX << COUNT_SHIFT;
 const EVENT: u32 = 1 << 26;
 const CLOCK_SHIFT: u32 = 27;
+const CLOCK_MASK: u32 = 3 << CLOCK_SHIFT;
 const STAMPED: u32 = 1 << 29;
 const PROLOGUE: u32 = 1 << 30;
 const SEQ_PARITY_SHIFT: u32 = 31;
@@ -124,59 +126,79 @@ impl Header {
     }
 }
 
-const fn clock_bits(clock: ClockKind) -> u32 {
-    match clock {
+const fn kind_and_clock_bits(kind: Kind, clock: ClockKind) -> u32 {
+    let clock = match clock {
         ClockKind::Monotonic => 0,
         ClockKind::Utc => 1,
         ClockKind::Caller => 2,
-    }
+    };
+    let event = match kind {
+        Kind::TimeSeries => 0,
+        Kind::Event => EVENT,
+    };
+    event | clock << CLOCK_SHIFT
 }
 
 const fn parity(word: u32) -> u32 {
     word.count_ones() & 1
 }
 
-/// The number whose low half is `low`, and which is the nearest below `next_seq`.
+/// The number whose low half is `low`, and which is the nearest below `next_seq`; 0 if there is none.
 #[inline]
 fn complete_seq(low: u32, next_seq: u64) -> u64 {
-    next_seq.saturating_sub(u64::from((next_seq as u32).wrapping_sub(low)))
+    let borrow = u32::from(low > next_seq as u32);
+    let high = ((next_seq >> 32) as u32).checked_sub(borrow);
+    high.map_or(0, |high| u64::from(high) << 32 | u64::from(low))
+}
+
+/// The part of the first record's number that is stored in the sector.
+#[inline]
+pub(crate) fn first_seq_low(slots: Slots<'_>, slot: Slot) -> u32 {
+    slots.word(slot, SEQ)
 }
 
 impl<'m> SectorView<'m> {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn new(slots: Slots<'m>, slot: Slot, sensor: u32, implied_period_ms: u32) -> Self {
         Self { words: slots.words(slot), slots, slot, sensor, implied_period_ms }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     fn get(self, index: usize) -> u32 {
         self.words[index].load(Relaxed)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     fn set(self, index: usize, value: u32) {
         self.words[index].store(value, Relaxed);
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     fn header(self) -> Header {
         Header { flags: self.get(BASE_MID_FLAGS) }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn count(self) -> u32 {
         self.slots.count(self.slot)
     }
 
     /// The first record's number, completed by the number that the chain will give next.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn first_seq(self, next_seq: u64) -> u64 {
         complete_seq(self.get(SEQ), next_seq)
     }
 
     /// Whether the stored part of the first record's number agrees with its parity: cheap enough
     /// for an add, which cannot afford a checksum over the sector.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn has_plausible_seq(self) -> bool {
         parity(self.get(SEQ)) == self.get(BASE_MID_FLAGS) >> SEQ_PARITY_SHIFT
     }
@@ -187,16 +209,21 @@ impl<'m> SectorView<'m> {
     }
 
     /// Whether the sector keeps a time with each record.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn is_stamped(self) -> bool {
         self.header().is_stamped()
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     fn capacity(self, header: Header) -> u32 {
         (self.slots.sector_words() - header.records_at()) >> u32::from(header.is_stamped())
     }
 
     /// Whether less than half of the sector is used.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn is_under_half_full(self) -> bool {
         self.count() * 2 < self.capacity(self.header())
     }
@@ -250,90 +277,153 @@ impl<'m> SectorView<'m> {
     pub(crate) fn open(self, opening: Opening, sample: Sample) {
         let event = sample.kind == Kind::Event;
         let stamped = event || opening.stamped;
+        let base_low = sample.time_ms as u32;
         let base_high = (sample.time_ms >> 48) as u32;
+        let seq_low = opening.first_seq as u32;
         let other_period = !stamped && opening.period_ms != opening.implied_period_ms;
         let prologue = base_high != 0 || other_period;
 
         let mut flags = (sample.time_ms >> 32) as u32 & 0xFFFF;
-        flags |= clock_bits(sample.clock) << CLOCK_SHIFT;
-        flags |= parity(opening.first_seq as u32) << SEQ_PARITY_SHIFT;
-        for (set, bit) in [(event, EVENT), (stamped, STAMPED), (prologue, PROLOGUE)] {
-            if set {
-                flags |= bit;
-            }
+        flags |= kind_and_clock_bits(sample.kind, sample.clock);
+        flags |= parity(seq_low) << SEQ_PARITY_SHIFT;
+        if stamped {
+            flags |= STAMPED;
         }
-        self.set(SEQ, opening.first_seq as u32);
-        self.set(BASE_LOW, sample.time_ms as u32);
-        self.set(BASE_MID_FLAGS, flags);
-        if prologue {
+        self.set(SEQ, seq_low);
+        self.set(BASE_LOW, base_low);
+        let (crc, at) = if prologue {
+            flags |= PROLOGUE;
             self.set(4, opening.period_ms);
             self.set(5, base_high);
-        }
-        self.slots.set_count(self.slot, 0);
-        self.set(CRC, self.header_crc(Header { flags }, opening.first_seq as u32));
+            let words = [seq_low, base_low, flags, opening.period_ms, base_high];
+            (crc32c_words(self.sensor, words), 6)
+        } else {
+            (crc32c_words(self.sensor, [seq_low, base_low, flags]), 4)
+        };
+        self.set(BASE_MID_FLAGS, flags | 1 << COUNT_SHIFT);
+        self.slots.set_single_record(self.slot);
         // A fresh sector has room for a record of either size, and its base is the sample's time.
-        self.push(Header { flags }, 0, 0, sample.value);
+        self.write(crc, at, stamped, 0, sample.value);
     }
 
     /// Adds the sample if the sector is of its kind, clock and period, has room, and can express
     /// its time. Says whether it did; if not, nothing was written.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
     pub(crate) fn append(self, sample: Sample, period_ms: u32) -> bool {
         let header = self.header();
-        let count = self.count();
-        if header.kind() != sample.kind
-            || header.clock_bits() != clock_bits(sample.clock)
-            || count >= self.capacity(header)
-        {
+        let expected = kind_and_clock_bits(sample.kind, sample.clock);
+        let stamped = if sample.kind == Kind::Event { STAMPED } else { 0 };
+        let differing = header.flags ^ (expected | stamped);
+        // What almost every sample meets: no prologue, and times only beside events, so that everything
+        // stands in a place that is known.
+        if differing & (EVENT | CLOCK_MASK | STAMPED | PROLOGUE) == 0 {
+            let base_ms = u64::from(header.flags & 0xFFFF) << 32 | u64::from(self.get(BASE_LOW));
+            if sample.kind == Kind::Event {
+                return self.append_stamped(sample, header, base_ms, HEADER_WORDS);
+            }
+            // Below 2^48 each, wrapping says nothing but which of the two is ahead.
+            if sample.time_ms >> 48 == 0 {
+                let (period, half) = (self.implied_period_ms, period_ms / 2);
+                let count = self.slots.counted(self.slot);
+                let at = HEADER_WORDS + count.records();
+                // Asked first: it is why most sectors end.
+                if at as usize >= self.words.len() {
+                    return false;
+                }
+                let grid_ms = base_ms + u64::from(count.records()) * u64::from(period);
+                let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(u64::from(half));
+                if period != period_ms || ahead_ms > u64::from(half * 2) {
+                    return false;
+                }
+                return self.push(header.flags, count, at, false, 0, sample.value);
+            }
+        }
+        if (header.flags ^ expected) & (EVENT | CLOCK_MASK) != 0 {
             return false;
         }
         let base_ms = self.base_ms(header);
         if header.is_stamped() {
-            // Wrapping both ways makes any pair of times exact if their distance fits.
-            let distance = sample.time_ms.wrapping_sub(base_ms).cast_signed();
-            let Ok(delta) = i32::try_from(distance) else { return false };
-            self.push(header, count, delta.cast_unsigned(), sample.value);
-        } else {
-            let period = self.period_ms(header);
-            if period != period_ms {
-                return false;
-            }
-            let grid_ms = base_ms.wrapping_add(u64::from(count) * u64::from(period));
-            if sample.time_ms.abs_diff(grid_ms) > u64::from(period / 2) {
-                return false;
-            }
-            self.push(header, count, 0, sample.value);
+            return self.append_stamped(sample, header, base_ms, header.records_at());
         }
+        let period = self.period_ms(header);
+        let count = self.slots.counted(self.slot);
+        let grid_ms = base_ms.wrapping_add(u64::from(count.records()) * u64::from(period));
+        if period != period_ms || sample.time_ms.abs_diff(grid_ms) > u64::from(period / 2) {
+            return false;
+        }
+        self.push(
+            header.flags,
+            count,
+            header.records_at() + count.records(),
+            false,
+            0,
+            sample.value,
+        )
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
+    fn append_stamped(self, sample: Sample, header: Header, base_ms: u64, records_at: u32) -> bool {
+        let count = self.slots.counted(self.slot);
+        let at = records_at + count.records() * 2;
+        if at as usize + 1 >= self.words.len() {
+            return false;
+        }
+        // Wrapping both ways makes any pair of times exact if their distance fits.
+        let distance_ms = sample.time_ms.wrapping_sub(base_ms).cast_signed();
+        let Ok(delta) = i32::try_from(distance_ms) else { return false };
+        self.push(header.flags, count, at, true, delta.cast_unsigned(), sample.value)
+    }
+
+    /// Writes one record more at word `at`, if there is room.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
+    fn push(
+        self,
+        flags: u32,
+        count: Count,
+        at: u32,
+        stamped: bool,
+        delta: u32,
+        value: u32,
+    ) -> bool {
+        if at as usize + usize::from(stamped) >= self.words.len() {
+            return false;
+        }
+        let records = (count.records() + 1) & COUNT_MAX;
+        self.set(BASE_MID_FLAGS, flags & !COUNT_MASK | records << COUNT_SHIFT);
+        self.slots.count_record(self.slot, count);
+        self.write(self.get(CRC), at as usize, stamped, delta, value);
         true
     }
 
-    /// Writes one record and carries count and checksum forward.
+    /// Writes one record at word `at`, and carries the checksum forward from `crc`.
     #[expect(
         clippy::inline_always,
         reason = "a call costs an add on a microcontroller 20 instructions"
     )]
     #[inline(always)]
-    fn push(self, header: Header, count: u32, delta: u32, value: u32) {
-        let at = (header.records_at() + count * header.record_words()) as usize;
-        let crc = self.get(CRC);
-        let crc = if header.is_stamped() {
+    fn write(self, crc: u32, at: usize, stamped: bool, delta: u32, value: u32) {
+        let (crc, at) = if stamped {
             self.set(at, delta);
-            self.set(at + 1, value);
-            crc32c_words(crc, [delta, value])
+            (crc32c_words(crc, [delta]), at + 1)
         } else {
-            self.set(at, value);
-            crc32c_words(crc, [value])
+            (crc, at)
         };
-        self.set(CRC, crc);
-        self.set(BASE_MID_FLAGS, header.flags & !COUNT_MASK | (count + 1) << COUNT_SHIFT);
-        self.slots.set_count(self.slot, count + 1);
+        self.set(at, value);
+        self.set(CRC, crc32c_words(crc, [value]));
     }
 
-    #[expect(
-        clippy::inline_always,
-        reason = "a call costs an add on a microcontroller 20 instructions"
-    )]
-    #[inline(always)]
     fn header_crc(self, header: Header, seq_low: u32) -> u32 {
         let flags = header.flags & !COUNT_MASK;
         let crc = crc32c_words(self.sensor, [seq_low, self.get(BASE_LOW), flags]);

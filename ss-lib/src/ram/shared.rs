@@ -9,7 +9,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{Holders, Richest},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -100,6 +100,7 @@ struct Registry {
 
 struct PoolMemory {
     state: PoolState,
+    richest: Richest,
     droppable: Box<[u32]>,
     group_max: Box<[u32]>,
 }
@@ -166,6 +167,7 @@ impl<T: Default> Store<Shared<T>> {
             sensors: AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
                 state: PoolState::EMPTY,
+                richest: Richest::NOBODY,
                 droppable: vec![0; sensors].into(),
                 group_max: vec![0; sensors.div_ceil(GROUP_SENSORS)].into(),
             }),
@@ -265,9 +267,13 @@ impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
-        let PoolMemory { state, droppable, group_max } = &mut *memory;
-        let holders = Holders { droppable, group_max, group_sensors: GROUP_SENSORS };
+        let PoolMemory { state, richest, droppable, group_max } = &mut *memory;
+        let holders = Holders { droppable, group_max, richest, group_sensors: GROUP_SENSORS };
         f(Pool { state, holders, slots: self.inner.slots() })
+    }
+
+    fn pool_alone(&mut self) -> Option<Pool<'_, u32>> {
+        None
     }
 
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, u32>) -> R) -> R {
@@ -284,6 +290,8 @@ impl<T> Memory for Shared<T> {
         = SharedEnv<'a, T>
     where
         T: 'a;
+
+    type Place = Chain;
 
     const IS_SHARED: bool = true;
 
@@ -335,6 +343,10 @@ impl<T> Memory for Shared<T> {
     ) -> Option<R> {
         let mut tenant = enter(self.0.place(sensor)?);
         Some(f(&mut tenant.chain, &mut self.0.env()))
+    }
+
+    fn alone(&mut self) -> Option<(&mut [Chain], SharedEnv<'_, T>)> {
+        None
     }
 
     fn read_chain<R>(&self, sensor: Sensor, f: impl FnOnce(&Chain, Slots<'_>) -> R) -> Option<R> {

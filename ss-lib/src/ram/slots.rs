@@ -76,6 +76,19 @@ impl Position {
     }
 }
 
+/// How many records a sector holds, as its link says it.
+#[derive(Clone, Copy)]
+pub(crate) struct Count {
+    link: u32,
+}
+
+impl Count {
+    #[inline]
+    pub(crate) const fn records(self) -> u32 {
+        self.link >> SLOT_BITS
+    }
+}
+
 /// The pool's memory: every sector's words, and beside them one word a sector with the link to the
 /// next sector of its list (22 bits) and the number of records in it (10 bits). The count is kept
 /// out of the sector so that a sector whose bytes went bad is still counted right.
@@ -120,10 +133,18 @@ impl<'m> Slots<'m> {
     }
 
     /// The words of one sector.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn words(self, slot: Slot) -> &'m [AtomicU32] {
         let start = slot.index() * self.sector_words;
         &self.words[start..start + self.sector_words]
+    }
+
+    /// One of them.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
+    pub(crate) fn word(self, slot: Slot, index: usize) -> u32 {
+        self.words[slot.index() * self.sector_words + index].load(Relaxed)
     }
 
     /// Flips one bit of a sector's words.
@@ -133,38 +154,73 @@ impl<'m> Slots<'m> {
     }
 
     /// How many records the sector holds.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn count(self, slot: Slot) -> u32 {
-        self.links[slot.index()].load(Relaxed) >> SLOT_BITS
+        self.counted(slot).records()
     }
 
-    /// Says how many records the sector holds. The caller holds the lock of the sector's chain, so
-    /// nobody changes the link meanwhile.
+    /// The same for who is about to change it.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
+    pub(crate) fn counted(self, slot: Slot) -> Count {
+        Count { link: self.links[slot.index()].load(Relaxed) }
+    }
+
+    /// The sector, which holds `before` records, holds one more. The caller holds the lock of the
+    /// sector's chain, so nobody changes the link meanwhile.
     #[inline]
-    pub(crate) fn set_count(self, slot: Slot, count: u32) {
-        let link = &self.links[slot.index()];
-        link.store(link.load(Relaxed) & SLOT_MASK | count << SLOT_BITS, Relaxed);
+    pub(crate) fn count_record(self, slot: Slot, before: Count) {
+        self.links[slot.index()].store(before.link + (1 << SLOT_BITS), Relaxed);
+    }
+
+    /// The sector, the last of its list, holds one record.
+    #[inline]
+    pub(crate) fn set_single_record(self, slot: Slot) {
+        self.links[slot.index()].store(1 << SLOT_BITS, Relaxed);
     }
 
     /// The address of the sector behind `slot` in its list.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn next(self, slot: Slot) -> Option<Slot> {
         (self.links[slot.index()].load(Relaxed) & SLOT_MASK).checked_sub(1).map(Slot)
     }
 
-    /// Moves `next` behind `slot`, where nothing may be yet.
-    #[inline]
+    /// Moves `next` behind `slot`, where nothing may be yet. Who links and unlinks holds the lock of
+    /// the sector's list, so that nobody else changes the link meanwhile.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     #[expect(clippy::needless_pass_by_value, reason = "the token moves into the link")]
     pub(crate) fn put_next(self, slot: Slot, next: Sector) {
-        let before = self.links[slot.index()].fetch_or(next.0.get(), Relaxed);
+        let link = &self.links[slot.index()];
+        let before = link.load(Relaxed);
         debug_assert_eq!(before & SLOT_MASK, 0, "a link was overwritten: its sector is lost");
+        link.store(before | next.0.get(), Relaxed);
     }
 
-    /// Takes the sector behind `slot` out of the list. One atomic operation, so that even a caller
-    /// without the lock could not be handed the same token twice.
-    #[inline]
+    /// Takes the sector behind `slot` out of the list: the same lock is held.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
     pub(crate) fn take_next(self, slot: Slot) -> Option<Sector> {
-        let before = self.links[slot.index()].fetch_and(!SLOT_MASK, Relaxed);
+        let link = &self.links[slot.index()];
+        let before = link.load(Relaxed);
+        link.store(before & !SLOT_MASK, Relaxed);
         NonZeroU32::new(before & SLOT_MASK).map(Sector)
+    }
+
+    /// Takes the sector behind `slot` out of the list: what lies behind it lies behind `slot` from now
+    /// on. Says whether anything does.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
+    pub(crate) fn unlink_next(self, slot: Slot) -> Option<(Sector, bool)> {
+        let link = &self.links[slot.index()];
+        let before = link.load(Relaxed);
+        let sector = NonZeroU32::new(before & SLOT_MASK).map(Sector)?;
+        let own = &self.links[sector.slot().index()];
+        let behind = own.load(Relaxed);
+        own.store(behind & !SLOT_MASK, Relaxed);
+        link.store(before & !SLOT_MASK | behind & SLOT_MASK, Relaxed);
+        Some((sector, behind & SLOT_MASK != 0))
     }
 }

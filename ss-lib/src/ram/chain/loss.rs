@@ -25,17 +25,21 @@ impl Chain {
             Some(end) => slots.next(end)?,
         };
         let from = if behind.is_none() { self.head_record() } else { 0 };
-        let first_seq = self.first_seq_of(slots, victim, owner).saturating_add(u64::from(from));
+        let view = self.view(slots, victim, owner);
+        let said = if view.has_plausible_seq() {
+            view.first_seq(self.next_seq)
+        } else {
+            self.first_seq_by_checksum(env.slots(), victim, owner)
+        };
+        let first_seq = said.wrapping_add(u64::from(from));
         let count = slots.count(victim) - from;
         record_loss(env, owner, first_seq, count, DropCause::Recycled);
         self.dropped_recycled.add(u64::from(count));
         self.unsent -= count;
 
         let Some(end) = behind else { return self.unlink_first(slots) };
-        let sector = slots.take_next(end)?;
-        if let Some(next) = slots.take_next(victim) {
-            slots.put_next(end, next);
-        } else {
+        let (sector, has_next) = slots.unlink_next(end)?;
+        if !has_next {
             self.tail_and_head_record = Position::new(end, self.head_record());
             self.flags |= TAIL_SEALED;
         }
@@ -74,7 +78,5 @@ pub(crate) fn record_loss<'m>(
     cause: DropCause,
 ) {
     let Owner { sensor, now_ms, .. } = owner;
-    env.ledger(|mut ledger| {
-        ledger.record(Loss { first_seq, at_ms: now_ms, count, sensor, cause });
-    });
+    env.record_loss(Loss { first_seq, at_ms: now_ms, count, sensor, cause });
 }
