@@ -402,7 +402,8 @@ impl<D: Disk> Log<D> {
         if let Err((written, error)) = write_all_at(&*self.disk, file, bytes, offset) {
             self.counts.bytes_written += written as u64;
             if planted::is(Bug::ShortWriteKept) {
-                open.pages += written.div_ceil(PAGE_BYTES) as u32;
+                let bytes = self.disk.len(file).unwrap_or(offset);
+                open.pages = bytes.div_ceil(PAGE_BYTES as u64) as u32;
             }
             let offset = open.bytes();
             // Cut what was written of it. Where that fails too the pages are stale ones: their numbers

@@ -17,7 +17,6 @@ use super::{
     segment::{Segment, SegmentState},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
 };
-use crate::planted::{self, Bug};
 use roll::{EndOf, Roll};
 use std::{error::Error, fmt, sync::Arc};
 
@@ -345,9 +344,6 @@ impl<D: Disk> Log<D> {
         let fail = |operation| move |error| DiskError::new(operation, name, error);
         self.disk.sync(file).map_err(fail(Operation::Sync))?;
         self.counts.fsyncs += 1;
-        if planted::is(Bug::CacheBelieved) {
-            return Ok(());
-        }
         let first = self.first_in_doubt(segment)?;
         let group = super::SECTOR_PAGES as u32;
         let mut has_written = false;

@@ -244,7 +244,7 @@ impl<D: Disk> Gateway<D> {
     }
 
     fn squeezable(&self, core: &Core<D>) -> Option<usize> {
-        if core.untold != Untold::Nothing && !planted::is(Bug::SqueezedUntold) {
+        if core.untold != Untold::Nothing {
             return None;
         }
         // What its checkpoint says is durable at once, and must not run ahead of what the log says.

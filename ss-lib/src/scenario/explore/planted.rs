@@ -11,9 +11,10 @@ use crate::{
 use std::time::Instant;
 
 /// The scenarios that the bugs are looked for in, one after the other.
-const WORKLOADS: [(&str, &str); 2] = [
+const WORKLOADS: [(&str, &str); 3] = [
     ("crash-states", include_str!("../../../../scenarios/crash-states.toml")),
     ("faulty-disk", include_str!("../../../../scenarios/faulty-disk.toml")),
+    ("doubtful-sync", include_str!("../../../../scenarios/doubtful-sync.toml")),
 ];
 
 /// One bug and what became of it.
