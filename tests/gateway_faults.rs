@@ -67,9 +67,12 @@ impl Story {
         let before: Vec<_> =
             self.sensors.iter().map(|s| self.gateway.levels(*s).unwrap()).collect();
         let bad_before = self.disk.failed();
+        let bytes_before = self.gateway.disk().bytes_written;
         self.now_ms += ms;
         self.gateway.tick(self.now_ms);
         self.gateway.check().unwrap();
+        // What a write took before it failed is written too.
+        assert!(self.gateway.disk().bytes_written >= bytes_before);
         for (&sensor, before) in self.sensors.iter().zip(before) {
             let levels = self.gateway.levels(sensor).unwrap();
             let at = format!("{before:?}, {levels:?}");

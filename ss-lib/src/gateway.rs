@@ -8,6 +8,7 @@
 //! when the pool is exhausted. A sync is waited for without any lock.
 
 mod adding;
+mod bell;
 mod commit;
 mod config;
 mod drain;
@@ -39,12 +40,15 @@ use crate::{
     SensorKey, SensorStats, UnknownSensor,
     disk::{ClockChunk, Disk, FileName, LifeCounts, Log, Position, RealDisk, Squeeze},
     ram::{Backing, Fault, LedgerStats, PoolStats, Shared, Store},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64},
+        enter,
+    },
 };
+use bell::Bell;
 use health::HealthState;
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::Ordering::Relaxed;
 use tier::Tier;
 
 /// A store with a disk. Clones are handles to the same store.
@@ -76,13 +80,6 @@ struct Inner<D: Disk> {
     /// Somebody ticks while an add waits.
     has_manager: AtomicBool,
     durable_lag_ms: AtomicU64,
-}
-
-/// What wakes the manager.
-#[derive(Default)]
-struct Bell {
-    rings: Mutex<bool>,
-    changed: Condvar,
 }
 
 /// Whether numbers stand in segments whose sync failed that nothing durable behind them tells of. Such a
@@ -128,8 +125,6 @@ struct Core<D: Disk> {
     reserve_bytes: u64,
     /// While the reserve is in use, when cursors are told to the log next.
     reserve_due_ms: u64,
-    /// Counts writes of records, so that a sync knows whether it covers all of them.
-    flushes: u64,
     /// Segments whose sync failed and that still stand.
     suspects: u32,
     untold: Untold,
@@ -205,10 +200,6 @@ impl core::fmt::Display for GatewayFault {
 
 impl std::error::Error for GatewayFault {}
 
-fn enter<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<D: Disk> Gateway<D> {
     fn core(&self) -> MutexGuard<'_, Core<D>> {
         enter(&self.inner.core)
@@ -232,13 +223,10 @@ impl<D: Disk> Gateway<D> {
             });
             return taken.unwrap_or(Err(RegisterError::TooManySensors));
         }
-        let sensor = self.ram.register(config)?;
-        self.ram.with_tenant(sensor, |_, tier, _| {
-            let start = config.first_seq;
-            *tier = Tier::restored(start, start, 0, (start, start), &LifeCounts::default());
-            tier.set_configured();
-        });
-        Ok(sensor)
+        let start = config.first_seq;
+        let mut tier = Tier::restored(start, start, 0, (start, start), &LifeCounts::default());
+        tier.set_configured();
+        self.ram.register_beside(config, tier)
     }
 
     /// The sensor of this name, also if it left the configuration and still holds records.

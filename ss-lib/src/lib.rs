@@ -42,6 +42,8 @@ mod record;
 #[cfg(feature = "driver")]
 pub mod scenario;
 mod sensor;
+#[cfg(feature = "std")]
+mod sync;
 #[cfg(feature = "torture")]
 pub mod torture;
 #[cfg(feature = "wire")]

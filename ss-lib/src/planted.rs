@@ -11,19 +11,25 @@
 use core::fmt;
 
 macro_rules! bugs {
-    ($($(#[$doc:meta])* $name:ident => $text:literal),+ $(,)?) => {
+    (
+        $($(#[$doc:meta])* $name:ident => $text:literal,)+;
+        $($(#[$race_doc:meta])* $race:ident => $race_text:literal,)+
+    ) => {
         /// A rule that is broken.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        pub enum Bug { $($(#[$doc])* $name),+ }
+        pub enum Bug { $($(#[$doc])* $name,)+ $($(#[$race_doc])* $race,)+ }
 
         impl Bug {
-            /// Every one.
+            /// Every one that a single thread has.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Every one that takes two threads.
+            pub const AMONG_THREADS: &'static [Self] = &[$(Self::$race),+];
 
             /// What is wrong, in a few words.
             pub const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text),+ }
+                match self { $(Self::$name => $text,)+ $(Self::$race => $race_text,)+ }
             }
         }
     };
@@ -64,6 +70,14 @@ bugs! {
     SqueezeUnsynced => "a squeezed segment is not synced before its source goes",
     /// The superblock's new slot is not synced.
     SuperblockUnsynced => "an opening's number is not durable before it is used",
+
+    ;
+    /// A manager that is rung for while it does not listen sleeps on.
+    RingUnkept => "a ring that nobody waits for is lost",
+    /// A sensor's lock is held while the log's is waited for, which is taken the other way round elsewhere.
+    LocksCrossed => "two locks are taken in two orders",
+    /// What is written while a sync is under way is called durable with what it covers.
+    SyncCoversLater => "a sync is taken to cover what was written after it began",
 }
 
 impl fmt::Display for Bug {

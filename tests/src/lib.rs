@@ -13,4 +13,5 @@ pub mod rot;
 pub mod settings;
 pub mod standin;
 pub mod tagged;
+pub mod threads;
 pub mod world;

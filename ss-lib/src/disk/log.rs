@@ -17,11 +17,11 @@ use super::{
     segment::{Segment, SegmentState, Segments},
     superblock::SUPERBLOCK_FILE,
 };
-use crate::planted::{self, Bug};
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+use crate::{
+    planted::{self, Bug},
+    sync::{Arc, Mutex, RwLock, enter},
 };
+use std::{io, sync::PoisonError};
 
 /// Numbers of pages that records leave to acknowledgements, and to the index of the last segment.
 const LSN_KEPT: u64 = 1 << 20;
@@ -237,7 +237,7 @@ impl<D: Disk> Log<D> {
         self.segments.push(segment);
         self.fences.clear();
         // This file was never synced, whatever became of one with its name.
-        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *enter(&self.gate) = None;
         self.pages_searched = 0;
         self.begin_appending();
         let head = Head {
@@ -521,7 +521,7 @@ impl<D: Disk> Log<D> {
 impl<F> SyncTicket<F> {
     /// Syncs. Of a segment whose sync failed before, also while this one waited, none is tried again.
     pub(crate) fn sync<D: Disk<File = F>>(&self, disk: &D) -> io::Result<()> {
-        let mut failed = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = enter(&self.gate);
         if *failed == Some(self.segment) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

@@ -1,11 +1,13 @@
 //! Adds, and what happens when the pool has no sector for one.
 
 use super::{Gateway, WhenFull};
-use crate::{AppendError, ClockKind, Kind, Sensor, Timestamp, disk::Disk, ram::Sample};
-use std::{
-    sync::atomic::Ordering::Relaxed,
-    time::{Duration, Instant},
+use crate::{
+    AppendError, ClockKind, Kind, Sensor, Timestamp,
+    disk::Disk,
+    ram::Sample,
+    sync::{self, Instant},
 };
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// Between two tries to make room an add sleeps this long: the disk does not get better at once.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
@@ -91,7 +93,7 @@ impl<D: Disk> Gateway<D> {
             if started.elapsed() >= wait {
                 return ram.add(sensor, sample);
             }
-            std::thread::sleep(RETRY_PAUSE);
+            sync::sleep(RETRY_PAUSE);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A store's health: a state, asked for at any time, never an edge that somebody could miss.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Why a store is not in full health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

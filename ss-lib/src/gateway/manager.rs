@@ -4,15 +4,9 @@ use super::{Core, Durability, Gateway, HealthCause, Untold, spill::Spill};
 use crate::{
     disk::{Disk, DiskError, PAGE_BYTES},
     ram::{Env, PoolStats},
+    sync::{self, Arc, Instant, JoinHandle, MutexGuard, atomic::AtomicBool},
 };
-use std::{
-    sync::{
-        Arc, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread::JoinHandle,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// How often the manager's thread does everything that is due.
 const TICK: Duration = Duration::from_millis(100);
@@ -56,7 +50,8 @@ impl<D: Disk> Gateway<D> {
         if written.is_ok() || committed.is_err() {
             self.after_try(&mut core, &committed, written_before);
         }
-        if committed.is_err() {
+        // While the disk synced the store may have been shut down.
+        if committed.is_err() || core.is_down {
             return;
         }
         if written.is_err() {
@@ -202,9 +197,7 @@ impl<D: Disk> Gateway<D> {
 
     /// Wakes the manager's thread.
     pub(super) fn ring(&self) {
-        let mut rings = super::enter(&self.inner.bell.rings);
-        *rings = true;
-        self.inner.bell.changed.notify_one();
+        self.inner.bell.ring();
     }
 
     /// Starts a thread that ticks every 100 ms, and writes in between as fast as the pool fills.
@@ -214,12 +207,10 @@ impl<D: Disk> Gateway<D> {
         let stopping = Arc::clone(&stop);
         self.inner.has_manager.store(true, Relaxed);
         let bell = self.clone();
-        let thread = std::thread::spawn(move || {
+        let thread = sync::spawn(move || {
             let mut pace = Pace::new();
             while !stopping.load(Relaxed) {
-                let now =
-                    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+                let now_ms = gateway.inner.disk.now_ms();
                 pace.woke(gateway.pool().sectors_used);
                 if pace.is_tick_due() {
                     gateway.tick(now_ms);
@@ -228,28 +219,10 @@ impl<D: Disk> Gateway<D> {
                 }
                 let sleep = pace.sleep(&gateway.pool(), gateway.sectors_a_page());
                 gateway.inner.is_rung.store(sleep < RING_WORTH, Relaxed);
-                gateway.wait_for_bell(sleep);
+                gateway.inner.bell.wait(sleep);
             }
         });
         Manager { stop, thread: Some(thread), ring: Box::new(move || bell.ring()) }
-    }
-
-    fn wait_for_bell(&self, at_most: Duration) {
-        let until = Instant::now() + at_most;
-        let mut rings = super::enter(&self.inner.bell.rings);
-        while !*rings {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            (rings, _) = self
-                .inner
-                .bell
-                .changed
-                .wait_timeout(rings, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *rings = false;
     }
 
     fn ram_sector_bytes(&self) -> u64 {

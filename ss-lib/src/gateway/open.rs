@@ -1,7 +1,7 @@
 //! Opening: the log is recovered, and its sensors take their places.
 
 use super::{
-    Bell, Core, Gateway, GatewayConfig, HealthCause, Inner, OpenError, Places, Untold, drain,
+    Core, Gateway, GatewayConfig, HealthCause, Inner, OpenError, Places, Untold, bell::Bell, drain,
     health::HealthState, tier::Tier,
 };
 use crate::{
@@ -11,12 +11,12 @@ use crate::{
         Squeeze, State, unpack_key,
     },
     ram::{Store, footprint_bytes_beside},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::AtomicU64},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 /// Openings whose clock is known at most; the oldest are forgotten.
 pub(super) const CLOCKS_MAX: usize = 64;
@@ -83,7 +83,6 @@ impl<D: Disk> Gateway<D> {
             failed_at_bytes: u64::MAX,
             reserve_bytes,
             reserve_due_ms: 0,
-            flushes: 0,
             suspects: 0,
             untold: if state.is_untold { Untold::Unsynced } else { Untold::Nothing },
             drain_at: drain::Cursor::default(),

@@ -1,8 +1,12 @@
 //! The orderly end: no more adds, everything written, what remained is told.
 
 use super::{Core, Gateway, spill::Spill};
-use crate::{disk::Disk, disk::DiskError, disk::Superblock, ram::Env};
-use std::time::{Duration, Instant};
+use crate::{
+    disk::{Disk, DiskError, Superblock},
+    ram::Env,
+    sync::{self, Instant},
+};
+use std::time::Duration;
 
 /// The pause between two tries of a disk that fails.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -59,7 +63,7 @@ impl<D: Disk> Gateway<D> {
                     if !has_time {
                         break Some(error);
                     }
-                    std::thread::sleep(RETRY_PAUSE);
+                    sync::sleep(RETRY_PAUSE);
                 }
             }
         };

@@ -172,7 +172,6 @@ impl<D: Disk> Gateway<D> {
         let segment = core.log.open_segment_id();
         let first_page = core.log.page_number() - core.log.built_pages() as u32;
         let result = core.log.flush();
-        core.flushes += 1;
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);
             self.ram.with_tenant(sensor, |chain, tier, env| {

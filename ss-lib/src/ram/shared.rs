@@ -15,17 +15,18 @@ use super::{
     slots::Slots,
     store::{Config, Store},
 };
-use crate::{Loss, RegisterError, Sensor, SensorKey};
+use crate::{
+    Loss, RegisterError, Sensor, SensorConfig, SensorKey,
+    sync::{
+        Arc, Mutex,
+        atomic::{self, AtomicBool, AtomicU64},
+        enter,
+    },
+};
 use core::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::PoisonError;
-
-#[cfg(feature = "shuttle")]
-use shuttle::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool, atomic::AtomicU64};
-#[cfg(not(feature = "shuttle"))]
-use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool, atomic::AtomicU64};
 
 /// What a shared store is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ struct Inner<T> {
     places: Box<[Place<T>]>,
     registry: Mutex<Registry>,
     /// Places that were claimed: `registry`'s length, to be read without its lock.
-    sensors: AtomicU32,
+    sensors: atomic::AtomicU32,
     pool: Mutex<PoolMemory>,
     ledger: Mutex<LedgerMemory>,
     /// What the ledger has recorded, to be read without its lock.
@@ -133,12 +134,6 @@ pub(crate) fn footprint_bytes_beside<T>(config: &SharedConfig) -> u64 {
         + u64::from(config.losses_max) * (size_of::<Loss>() + size_of::<bool>()) as u64
 }
 
-/// Enters a lock. A thread that panicked while it held one leaves consistent memory behind unless
-/// the engine itself is at fault, and data that exist nowhere else are worth handing out then too.
-fn enter<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn zeros(count: usize) -> Box<[AtomicU32]> {
     (0..count).map(|_| AtomicU32::new(0)).collect()
 }
@@ -164,7 +159,7 @@ impl<T: Default> Store<Shared<T>> {
                 .map(|_| Place(Mutex::new(Tenant { chain: Chain::VACANT, beside: T::default() })))
                 .collect(),
             registry: Mutex::new(Registry { by_key: Vec::with_capacity(sensors) }),
-            sensors: AtomicU32::new(0),
+            sensors: atomic::AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
                 state: PoolState::EMPTY,
                 richest: Richest::NOBODY,
@@ -214,6 +209,16 @@ impl<T> Store<Shared<T>> {
         Some((at, registry.by_key[at].1))
     }
 
+    /// Registers a sensor with what lies beside its chain: nobody finds one without the other.
+    pub(crate) fn register_beside(
+        &mut self,
+        config: SensorConfig,
+        beside: T,
+    ) -> Result<Sensor, RegisterError> {
+        let tenant = Tenant { chain: Chain::new(config), beside };
+        self.backing.0.claim(config.key, |place| *place = tenant)
+    }
+
     /// Runs `f` with the loss ledger, outside of any chain.
     pub(crate) fn with_ledger<R>(&self, f: impl FnOnce(Ledger<'_, u32>) -> R) -> R {
         self.backing.0.env().ledger(f)
@@ -226,6 +231,24 @@ impl<T> Store<Shared<T>> {
 }
 
 impl<T> Inner<T> {
+    /// Claims the next place; `settle` puts there what it is claimed for.
+    fn claim(
+        &self,
+        key: SensorKey,
+        settle: impl FnOnce(&mut Tenant<T>),
+    ) -> Result<Sensor, RegisterError> {
+        let mut registry = enter(&self.registry);
+        let Err(at) = registry.by_key.binary_search_by_key(&key, |&(key, _)| key) else {
+            return Err(RegisterError::Duplicate);
+        };
+        let sensor = Sensor(registry.by_key.len() as u32);
+        let place = self.places.get(sensor.index()).ok_or(RegisterError::TooManySensors)?;
+        settle(&mut enter(&place.0));
+        registry.by_key.insert(at, (key, sensor));
+        self.sensors.store(sensor.0 + 1, Release);
+        Ok(sensor)
+    }
+
     fn slots(&self) -> Slots<'_> {
         Slots::new(&self.words, &self.links, self.sector_words)
     }
@@ -322,17 +345,7 @@ impl<T> Memory for Shared<T> {
     }
 
     fn claim(&mut self, chain: Chain) -> Result<Sensor, RegisterError> {
-        let mut registry = enter(&self.0.registry);
-        let key = chain.key();
-        let Err(at) = registry.by_key.binary_search_by_key(&key, |&(key, _)| key) else {
-            return Err(RegisterError::Duplicate);
-        };
-        let sensor = Sensor(registry.by_key.len() as u32);
-        let place = self.0.places.get(sensor.index()).ok_or(RegisterError::TooManySensors)?;
-        enter(&place.0).chain = chain;
-        registry.by_key.insert(at, (key, sensor));
-        self.0.sensors.store(sensor.0 + 1, Release);
-        Ok(sensor)
+        self.0.claim(chain.key(), |tenant| tenant.chain = chain)
     }
 
     #[inline]

@@ -15,6 +15,7 @@ pub mod edits;
 pub mod engine_made;
 pub mod faulty;
 pub mod golden;
+pub mod interleaved;
 pub mod memory;
 pub mod page;
 pub mod reopening;
