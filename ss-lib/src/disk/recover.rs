@@ -211,7 +211,7 @@ impl<D: Disk> Log<D> {
         Ok((log, state))
     }
 
-    /// Fills the table: of each segment the highest complete generation, else the lowest one.
+    /// Fills the table: of each segment the highest generation with head and footer, else the lowest.
     fn choose_generations(
         &mut self,
         files: &[SegmentFile],
@@ -226,7 +226,8 @@ impl<D: Disk> Log<D> {
             let mut chosen = generations[0];
             if generations.len() > 1 {
                 for &file in generations.iter().rev() {
-                    if self.is_complete(&file.entry(SegmentState::Sealed))? {
+                    let segment = file.entry(SegmentState::Sealed);
+                    if self.is_complete(&segment)? && self.has_head(&segment)? {
                         chosen = file;
                         break;
                     }
@@ -241,6 +242,15 @@ impl<D: Disk> Log<D> {
             self.segments.push(chosen.entry(SegmentState::Sealed));
         }
         Ok(())
+    }
+
+    /// Whether the segment's first page can be read and says which segment it is.
+    fn has_head(&mut self, segment: &Segment) -> Result<bool, OpenError> {
+        let store_id = self.superblock.store_id;
+        let view = self.page_or_future(segment, 0)?;
+        Ok(matches!(view.and_then(|view| view.first_chunk()), Some(Chunk::Head(head))
+            if (head.store_id, head.segment, head.generation)
+                == (store_id, segment.id, segment.generation)))
     }
 
     /// Whether the segment ends with its footer.

@@ -17,5 +17,6 @@ pub mod faulty;
 pub mod golden;
 pub mod memory;
 pub mod page;
+pub mod page_records;
 pub mod reopening;
 pub mod store;

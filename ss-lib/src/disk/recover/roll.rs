@@ -342,7 +342,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.
-    fn page_or_future(
+    pub(super) fn page_or_future(
         &mut self,
         segment: &Segment,
         page: u32,
