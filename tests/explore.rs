@@ -191,9 +191,12 @@ fn random_scenarios_with_random_faults_keep_every_promise() {
             ..Limits::default()
         };
         let explored = explorer.explore(&limits, &Unseen);
-        let broken = explorer.violation().or(explored.bad.first().map(|bad| &bad.violation));
-        let id = explored.bad.first().map(|bad| format!("state {}, {}", bad.id, bad.what));
-        assert!(broken.is_none(), "SS_FAULT_SEED={seed}: {id:?}: {}\n{text}", broken.unwrap());
+        let of_run = explorer.violation().map(|broken| format!("the run: {broken}"));
+        let of_state = explored.bad.first();
+        let of_state =
+            of_state.map(|bad| format!("state {}, {}: {}", bad.id, bad.what, bad.violation));
+        let broken = of_run.or(of_state).unwrap_or_default();
+        assert!(broken.is_empty(), "SS_FAULT_SEED={seed}: {broken}\n{text}");
     }
 }
 

@@ -85,6 +85,18 @@ struct Bell {
     changed: Condvar,
 }
 
+/// Whether numbers stand in segments whose sync failed that nothing durable behind them tells of. Such a
+/// segment is not squeezed: sealed, it would not be read for what it says of them, and they would be given
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Untold {
+    Nothing,
+    /// What RAM holds of them is due to be written again.
+    InRam,
+    /// They are written, or their cursors are due: the next sync that goes well tells of them.
+    Unsynced,
+}
+
 /// What is behind the log's lock.
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct Core<D: Disk> {
@@ -120,6 +132,7 @@ struct Core<D: Disk> {
     flushes: u64,
     /// Segments whose sync failed and that still stand.
     suspects: u32,
+    untold: Untold,
     /// Where the drain in log order goes on.
     drain_at: drain::Cursor,
     /// Since when something written waits to become durable.

@@ -46,6 +46,10 @@ bugs! {
     GapsBeforeCursors => "contiguity is judged before the cursors are read",
     /// A failed sync counts as one.
     SyncErrorSwallowed => "a sync's error is swallowed",
+    /// What the kernel's cache has after a kill counts as written to the disk.
+    CacheBelieved => "after a kill the kernel's cache is believed",
+    /// What stands in a segment whose sync failed is squeezed before its numbers are told behind it.
+    SqueezedUntold => "a segment in doubt is squeezed before what follows it is durable",
     /// A failed sync is tried again, and the disk says yes.
     SyncRetried => "a failed sync is tried again",
     /// Data follows a checkpoint that is not durable.

@@ -2,7 +2,7 @@
 
 use super::{
     io::{Disk, DiskError, Operation, read_exact_at},
-    page::{PAGE_BYTES, PageFault, PageView, StoreId},
+    page::{PAGE_BYTES, PageFault, PageInfo, PageView, StoreId},
     segment::Segment,
 };
 
@@ -107,6 +107,24 @@ impl<D: Disk> PageCache<D> {
             self.tags[slot] = Tag::NONE;
         }
         view.map_err(ReadFault::Page)
+    }
+
+    /// The whole page as it stands there, and what its head says. `None`: what stands there is not it.
+    pub(crate) fn whole_page_ahead(
+        &mut self,
+        disk: &D,
+        segment: &Segment,
+        page: u32,
+        ahead: usize,
+    ) -> Result<Option<(PageInfo, &[u8; PAGE_BYTES])>, DiskError> {
+        let info = match self.page_ahead(disk, segment, page, ahead) {
+            Ok(view) => view.info,
+            Err(ReadFault::Disk(error)) => return Err(error),
+            Err(ReadFault::Page(_)) => return Ok(None),
+        };
+        let tag = Tag { segment: segment.id, generation: segment.generation, page };
+        let slot = self.tags.iter().position(|&kept| kept == tag);
+        Ok(slot.map(|slot| (info, &self.buffer[slot])))
     }
 
     fn fill(

@@ -28,6 +28,11 @@ pub trait Disk: Send + Sync + 'static {
     fn set_len(&self, file: &Self::File, len: u64) -> io::Result<()>;
     /// Makes what was written to the file durable.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
+    /// Lets go of what a cache in front of the disk has of these bytes, so that a read asks the disk itself.
+    /// What waits to be written is not touched. A hint: a cache may keep what it likes.
+    fn forget_cached(&self, _file: &Self::File, _offset: u64, _bytes: u64) -> io::Result<()> {
+        Ok(())
+    }
     /// Makes creations, renames and unlinks in the directory durable.
     fn sync_dir(&self) -> io::Result<()>;
     /// The same for a directory in the directory.

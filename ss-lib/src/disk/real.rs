@@ -128,6 +128,11 @@ impl Disk for RealDisk {
         file.sync_data()
     }
 
+    fn forget_cached(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        let bytes = core::num::NonZeroU64::new(bytes);
+        Ok(rustix::fs::fadvise(file, offset, bytes, rustix::fs::Advice::DontNeed)?)
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.directory)?)
     }

@@ -17,6 +17,7 @@ use super::{
     segment::{Segment, SegmentState},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
 };
+use crate::planted::{self, Bug};
 use roll::Roll;
 use std::{error::Error, fmt, sync::Arc};
 
@@ -121,6 +122,10 @@ impl Error for OpenError {
     }
 }
 
+/// A sync's failure is mended within so many segments: it is squeezed as soon as what stands behind it is
+/// durable. So far back an opening looks for one that was not.
+const DOUBT_REACH: usize = 16;
+
 /// What opening found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Recovery {
@@ -153,6 +158,10 @@ pub(crate) struct State {
     /// Files of squeezes that were cut, or of segments that a complete squeeze has replaced.
     pub(crate) leftovers: Vec<FileName>,
     pub(crate) recovery: Recovery,
+    /// Numbers stand in segments in front of the newest checkpoint that it does not tell of.
+    pub(crate) is_untold: bool,
+    /// The index of the segment with the newest checkpoint.
+    base: usize,
 }
 
 impl<D: Disk> Log<D> {
@@ -293,7 +302,9 @@ impl<D: Disk> Log<D> {
             }
         }
         self.lacks_checkpoint = base + 1 < self.segments.len();
+        state.base = base;
         base = self.in_front_in_doubt(base)?;
+        state.is_untold = base < state.base;
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
             let is_open = is_open && index + 1 == self.segments.len();
@@ -326,8 +337,87 @@ impl<D: Disk> Log<D> {
         Ok(base)
     }
 
+    /// Makes durable what no page says was so. A sync may have failed before a kill: the kernel's cache has
+    /// the pages then, calls them clean, and says yes to this sync whatever the disk has. So the cache is
+    /// told to let go of them, and what the disk does not have is written again. Nothing that is durable is
+    /// written over.
+    fn make_durable(&mut self, segment: &Segment, file: &D::File) -> Result<(), DiskError> {
+        let name = segment.name();
+        let fail = |operation| move |error| DiskError::new(operation, name, error);
+        self.disk.sync(file).map_err(fail(Operation::Sync))?;
+        self.counts.fsyncs += 1;
+        if planted::is(Bug::CacheBelieved) {
+            return Ok(());
+        }
+        let first = self.first_in_doubt(segment)?;
+        let group = super::SECTOR_PAGES as u32;
+        let mut has_written = false;
+        // The kernel may keep neighbouring pages as one, of which it lets go as a whole or not at all.
+        for from in (first / group * group..segment.pages).step_by(group as usize) {
+            // The cache holds a group, and so whatever the disk has of it.
+            self.cache.whole_page_ahead(&self.disk, segment, from, group as usize)?;
+            let offset = u64::from(from) * PAGE_BYTES as u64;
+            let bytes = u64::from(group) * PAGE_BYTES as u64;
+            self.disk.forget_cached(file, offset, bytes).map_err(fail(Operation::Read))?;
+            for page in from.max(first)..segment.pages.min(from + group) {
+                let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
+                let Some((_, bytes)) = whole else { continue };
+                let offset = u64::from(page) * PAGE_BYTES as u64;
+                let mut on_disk = [0; PAGE_BYTES];
+                let read = read_exact_at(&*self.disk, file, &mut on_disk, offset);
+                if read.is_ok() && on_disk == *bytes {
+                    continue;
+                }
+                let written = write_all_at(&*self.disk, file, bytes, offset);
+                written.map_err(|(_, error)| fail(Operation::Write)(error))?;
+                self.counts.bytes_written += PAGE_BYTES as u64;
+                has_written = true;
+            }
+        }
+        if has_written {
+            self.disk.sync(file).map_err(fail(Operation::Sync))?;
+            self.counts.fsyncs += 1;
+        }
+        Ok(())
+    }
+
+    /// The first page that may not be durable. In the open segment a page says what was so before it; in one
+    /// whose sync failed the first pages may be as much in doubt as the last.
+    fn first_in_doubt(&mut self, segment: &Segment) -> Result<u32, DiskError> {
+        let (mut durable_lsn, mut first) = (None, 0);
+        if segment.state != SegmentState::Open {
+            return Ok(first);
+        }
+        for page in (0..segment.pages).rev() {
+            let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
+            let Some((info, _)) = whole else { continue };
+            if info.lsn < *durable_lsn.get_or_insert(info.durable_lsn) {
+                first = page + 1;
+                break;
+            }
+        }
+        Ok(first)
+    }
+
+    /// Makes durable what stands in segments that were never sealed in front of the newest checkpoint: a
+    /// sync failed in them.
+    fn make_doubtful_durable(&mut self, base: usize) -> Result<(), OpenError> {
+        for index in base.saturating_sub(DOUBT_REACH)..base {
+            let Some(segment) = self.segments.get(index) else { break };
+            if segment.generation > 0 || self.is_complete(&segment)? {
+                continue;
+            }
+            let name = segment.name();
+            let file = self.disk.open_writable(name.as_str());
+            let file = file.map_err(|error| DiskError::new(Operation::Open, name, error))?;
+            self.make_durable(&segment, &file)?;
+        }
+        Ok(())
+    }
+
     /// Goes on behind what was found: cuts what is torn, and makes the rest durable.
     fn go_on(&mut self, roll: &Roll, state: &mut State) -> Result<(), OpenError> {
+        self.make_doubtful_durable(state.base)?;
         let torn = u64::from(state.recovery.torn_pages);
         if roll.last_lsn > 0 {
             self.last_lsn = roll.last_lsn;
@@ -350,8 +440,7 @@ impl<D: Disk> Log<D> {
         if len != open.bytes() {
             self.disk.set_len(&file, open.bytes()).map_err(fail(Operation::SetLen))?;
         }
-        self.disk.sync(&file).map_err(fail(Operation::Sync))?;
-        self.counts.fsyncs += 1;
+        self.make_durable(&open, &file)?;
         self.cache.forget(&open);
         if !lacks_checkpoint {
             self.set_open(open.id, file);

@@ -388,6 +388,20 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn forget_cached(&self, file: &SimFile, offset: u64, bytes: u64) -> io::Result<()> {
+        let mut state = self.state();
+        let Some(crash) = &state.crash else { return Ok(()) };
+        let kept = crash.without_doomed(file.0);
+        let mut own = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        let count = kept.read(&mut own, offset);
+        // A file's size is not the cache's.
+        let len = usize::try_from(state.file(*file)?.len().saturating_sub(offset)).unwrap_or(0);
+        own[count..].fill(0);
+        own.truncate(len);
+        state.live.file_mut(file.0).put(&own, offset);
+        Ok(())
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.announce();
         let (mut state, _) = self.begin(Call::SyncDir)?;

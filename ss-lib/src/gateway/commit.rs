@@ -1,6 +1,6 @@
 //! Commits: cursors, losses and clocks into the log, and the sync that makes everything durable.
 
-use super::{Core, Durability, Gateway, HealthCause};
+use super::{Core, Durability, Gateway, HealthCause, Untold};
 use crate::{
     Sensor, SensorKey,
     disk::{Control, Disk, DiskError, SensorChunk, pack_key},
@@ -54,10 +54,15 @@ pub(super) fn sensor_chunk(
     chunk
 }
 
-/// Whether the log should be told where the sensor is. Only records that the log has can come back from
-/// there.
+/// Whether the log should be told where the sensor is.
 const fn is_save_due(tier: &Tier, head: u64) -> bool {
-    tier.is_dirty() || (head > tier.saved_head && tier.saved_head < tier.written)
+    tier.is_dirty() || is_answer_untold(tier, head)
+}
+
+/// Whether the sensor was answered for records that the log has, and the log was not told: only those can
+/// come back from there.
+pub(super) const fn is_answer_untold(tier: &Tier, head: u64) -> bool {
+    head > tier.saved_head && tier.saved_head < tier.written
 }
 
 impl<D: Disk> Gateway<D> {
@@ -108,8 +113,7 @@ impl<D: Disk> Gateway<D> {
         self.sensors().any(|sensor| {
             let owner = self.ram.owner(sensor);
             let has_moved = self.ram.with_tenant(sensor, |chain, tier, env| {
-                let head = tier.head_now(chain, env.slots(), owner);
-                head > tier.saved_head && tier.saved_head < tier.written
+                is_answer_untold(tier, tier.head_now(chain, env.slots(), owner))
             });
             has_moved == Some(true)
         })
@@ -193,8 +197,13 @@ impl<D: Disk> Gateway<D> {
         &'a self,
         mut core: MutexGuard<'a, Core<D>>,
     ) -> (MutexGuard<'a, Core<D>>, Result<(), DiskError>) {
-        let saved = if self.saves_now(&mut core) { self.save(&mut core) } else { Ok(()) };
+        let saves = self.saves_now(&mut core);
+        let saved = if saves { self.save(&mut core) } else { Ok(()) };
         if self.inner.config.durability == Durability::Os {
+            // Nothing is promised of a power cut, so what is written will do.
+            if saves && saved.is_ok() {
+                core.told();
+            }
             return (core, saved);
         }
         let Some(ticket) = core.log.sync_ticket() else { return (core, saved) };
@@ -208,6 +217,9 @@ impl<D: Disk> Gateway<D> {
         let synced = core.log.synced(&ticket, result);
         if synced.is_ok() && flushes == core.flushes && saved.is_ok() {
             self.mark_durable(&mut core);
+            if saves {
+                core.told();
+            }
         }
         (core, saved.and(synced))
     }
@@ -256,6 +268,16 @@ impl<D: Disk> Gateway<D> {
         self.after_write(core, &synced);
         synced?;
         self.mark_durable(core);
+        core.told();
         Ok(())
+    }
+}
+
+impl<D: Disk> Core<D> {
+    /// Every cursor was saved, and a sync went well since.
+    fn told(&mut self) {
+        if self.untold == Untold::Unsynced {
+            self.untold = Untold::Nothing;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Keeping the disk within its limits: quotas, segments that nobody needs, squeezing.
 
-use super::{Core, Durability, Gateway, HealthCause};
+use super::{Core, Durability, Gateway, HealthCause, Untold};
 use crate::{
     DropCause, Kind, Sensor,
     disk::{
@@ -93,7 +93,7 @@ impl<D: Disk> Gateway<D> {
                 let (first, skip, end) = chunk_range.unwrap_or((limit, 0, limit));
                 let accounted = first.saturating_sub(skip).clamp(from, limit);
                 if accounted > from {
-                    self.forget_missing(sensor, (from, accounted));
+                    self.forget_missing(sensor, (from, accounted), first);
                     continue;
                 }
                 let first = first.max(from).min(limit);
@@ -244,6 +244,9 @@ impl<D: Disk> Gateway<D> {
     }
 
     fn squeezable(&self, core: &Core<D>) -> Option<usize> {
+        if core.untold != Untold::Nothing && !planted::is(Bug::SqueezedUntold) {
+            return None;
+        }
         let segments = core.log.segments.len();
         (0..segments).find(|&index| {
             core.log.segments.get(index).is_some_and(|segment| match segment.state {
@@ -345,7 +348,7 @@ impl<D: Disk> Gateway<D> {
             let mut index = 0;
             while core.log.bytes() + core.squeeze_bytes() > limit && index < core.log.segments.len()
             {
-                if self.is_worth_squeezing(core, index)? {
+                if core.untold == Untold::Nothing && self.is_worth_squeezing(core, index)? {
                     if core.squeeze.is_working() {
                         core.squeeze.abandon(&core.log);
                     }

@@ -1,6 +1,6 @@
 //! What is done about every 100 ms: by a thread, or by whoever has the clock.
 
-use super::{Core, Durability, Gateway, HealthCause, spill::Spill};
+use super::{Core, Durability, Gateway, HealthCause, Untold, spill::Spill};
 use crate::{
     disk::{Disk, DiskError, PAGE_BYTES},
     ram::{Env, PoolStats},
@@ -119,6 +119,9 @@ impl<D: Disk> Gateway<D> {
             if self.has_aged() {
                 self.spill(core, Spill::All)?;
             }
+        }
+        if core.untold == Untold::InRam {
+            self.spill(core, Spill::All)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Opening: the log is recovered, and its sensors take their places.
 
 use super::{
-    Bell, Core, Gateway, GatewayConfig, HealthCause, Inner, OpenError, Places, drain,
+    Bell, Core, Gateway, GatewayConfig, HealthCause, Inner, OpenError, Places, Untold, drain,
     health::HealthState, tier::Tier,
 };
 use crate::{
@@ -85,6 +85,7 @@ impl<D: Disk> Gateway<D> {
             reserve_due_ms: 0,
             flushes: 0,
             suspects: 0,
+            untold: if state.is_untold { Untold::Unsynced } else { Untold::Nothing },
             drain_at: drain::Cursor::default(),
             undurable_since_ms: None,
             is_shrinking: false,
@@ -158,6 +159,7 @@ fn restore_sensors(
         ram.with_tenant(sensor, |chain, tier, _| {
             *tier = Tier::restored(head_seq, end_seq, held, hole, &counts);
             tier.set_known();
+            tier.set_dirty(state.is_untold);
             chain.set_active(false);
         });
         let place = Places { head: recovered.position, ..Places::default() };

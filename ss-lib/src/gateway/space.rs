@@ -1,7 +1,7 @@
 //! Room on disk: the segment to write to, the store's limit, the reserve for acknowledgements, and
 //! what is done after a failure.
 
-use super::{Core, Gateway, HealthCause};
+use super::{Core, Gateway, HealthCause, Untold};
 use crate::{
     Loss, Sensor,
     disk::{Control, Disk, DiskError, LossChunk, Operation, PAGE_BYTES, SECTOR_BYTES, pack_key},
@@ -179,6 +179,7 @@ impl<D: Disk> Gateway<D> {
             return;
         }
         core.undurable_since_ms = None;
+        core.untold = Untold::InRam;
         self.inner.health.set(HealthCause::SyncFailed, true);
         for sensor in self.sensors() {
             let owner = self.ram.owner(sensor);

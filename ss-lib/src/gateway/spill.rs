@@ -1,6 +1,6 @@
 //! From RAM to the log: copying under one sensor's lock at a time, writing without any.
 
-use super::{Core, Gateway};
+use super::{Core, Gateway, Untold};
 use crate::{
     DropCause, Kind, Sensor, SensorKey,
     disk::{Control, Disk, DiskError, Form, Position, RunHeader, pack_key},
@@ -23,6 +23,8 @@ pub(super) enum Spill {
 enum Copied {
     Done,
     BufferFull,
+    /// The log is not told yet why numbers in front of the sensor's next record are not in it.
+    UntoldGap,
 }
 
 impl<D: Disk> Gateway<D> {
@@ -40,14 +42,25 @@ impl<D: Disk> Gateway<D> {
                     has_written = true;
                     self.begin_sector(core)?;
                 }
+                Copied::UntoldGap => {
+                    if has_built(core) {
+                        self.flush_copied(core)?;
+                        has_written = true;
+                    }
+                    self.save(core)?;
+                    self.begin_sector(core)?;
+                }
             }
         }
         if spill == Spill::Complete && core.log.has_partial_page() {
             self.drop_partial(core);
         }
-        if core.log.built_pages() > 0 || core.log.has_partial_page() {
+        if has_built(core) {
             self.flush_copied(core)?;
             has_written = true;
+        }
+        if spill == Spill::All && core.untold == Untold::InRam {
+            core.untold = Untold::Unsynced;
         }
         Ok(has_written)
     }
@@ -78,6 +91,16 @@ impl<D: Disk> Gateway<D> {
             let mut from = tier.copied().max(chain.first_held_seq(slots, owner));
             if from >= chain.next_seq() {
                 return Copied::Done;
+            }
+            // After a kill a gap must be seen by nobody whom the log does not tell why: the cursor behind
+            // it, or the loss, goes before the record.
+            if from > tier.copied() {
+                let is_told =
+                    !super::commit::is_answer_untold(tier, tier.head_now(chain, slots, owner))
+                        && !env.ledger(|mut ledger| ledger.is_newest_unsaved(sensor));
+                if !is_told {
+                    return Copied::UntoldGap;
+                }
             }
             let mut outcome = Copied::Done;
             let mut is_first = true;
@@ -225,6 +248,11 @@ impl<D: Disk> Gateway<D> {
             left -= u64::from(count);
         }
     }
+}
+
+/// Whether the log's buffer holds anything to write.
+fn has_built<D: Disk>(core: &Core<D>) -> bool {
+    core.log.built_pages() > 0 || core.log.has_partial_page()
 }
 
 /// Puts the records of a run from its number `from` on, as many as the buffer takes in one page.

@@ -75,7 +75,11 @@ impl<D: Disk> Gateway<D> {
                     .unwrap_or(Err(ConsumeError::UnknownSensor));
             }
             let look = self.look(core, sensor, out).map_err(|_| ConsumeError::Unreadable)?;
-            self.forget_missing(sensor, look.missing);
+            let next = match look.records {
+                0 => look.missing.1,
+                records => look.end_seq - records as u64,
+            };
+            self.forget_missing(sensor, look.missing, next);
             // A log whose cursors say that fewer records are held than lie there: the cursors count.
             let unsent = self.ram.with_tenant(sensor, |_, tier, _| tier.disk_unsent() as usize);
             let records = look.records.min(unsent.unwrap_or(0));
@@ -177,11 +181,11 @@ impl<D: Disk> Gateway<D> {
     }
 
     /// The disk has none of these numbers, the oldest unsent ones: those of them that counted as held are
-    /// in the ledger from now on.
+    /// in the ledger from now on. `next` is the number of the first record behind them.
     ///
     /// What a repair has listed counts as held no more, and leaves the same gap: to take it off once more
     /// would leave as many whole records behind for ever.
-    pub(super) fn forget_missing(&self, sensor: Sensor, missing: (u64, u64)) {
+    pub(super) fn forget_missing(&self, sensor: Sensor, missing: (u64, u64), next: u64) {
         let (first, end) = missing;
         if first >= end {
             return;
@@ -191,8 +195,10 @@ impl<D: Disk> Gateway<D> {
             (ranges.map(|(from, to)| to - from).sum::<u64>(), ledger.state.stats().forgotten > 0)
         });
         let lost = self.ram.with_tenant(sensor, |_, tier, _| {
-            // So many at least were held: there are no more numbers that are not.
-            let least = (end - first).saturating_sub(tier.gone());
+            // So many at least were held: there are no more numbers that are not, and some of those are
+            // known to lie in front of the next record.
+            let gone = tier.gone().saturating_sub(next.saturating_sub(end));
+            let least = (end - first).saturating_sub(gone);
             // A ledger that forgot entries may have forgotten these. What is counted too low here comes
             // out in the end, when the last number is passed and records should still be there.
             let lost = if has_forgotten { least } else { unlisted.max(least) };

@@ -186,6 +186,13 @@ impl<P: Small> Ledger<'_, P> {
         })
     }
 
+    /// Whether the sensor's newest loss was not saved yet. Older ones are saved with it.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_newest_unsaved(&mut self, sensor: Sensor) -> bool {
+        let newest = self.newest_of(sensor).map(|(at, _)| at as usize);
+        newest.is_some_and(|at| self.unsaved.get(at) == Some(&true))
+    }
+
     /// Saving failed: every entry is unsaved.
     #[cfg(feature = "std")]
     pub(crate) fn mark_all_unsaved(&mut self) {

@@ -17,8 +17,8 @@ mod tape;
 use super::{
     Driver, DriverMemory, Engine, Given, Observer, Reply, Restart, Restarted, SensorRun,
     faults::FaultClock,
-    oracle::{DiskTerms, Oracle, Terms, Violation},
-    run::{LinuxStore, RunError},
+    oracle::{Oracle, Violation},
+    run::{LinuxStore, RunError, terms},
     text::Scenario,
 };
 use crate::{
@@ -620,15 +620,7 @@ fn record(
     let home = SimHome { disk: disk.clone(), tape: Arc::clone(&tape), seed: description.seed };
     let mut store = LinuxStore::open(home, config)
         .map_err(|error| RunError::Open(format!("the simulated store: {error}")))?;
-    let oracle = Oracle::new(Terms {
-        epoch: scenario.store_config().epoch,
-        policy: scenario.store_config().policy,
-        sector_records_max: scenario.geometry.time_series_per_sector(),
-        disk: Some(DiskTerms {
-            quota_bytes: config.quota_bytes,
-            disk_max_bytes: config.disk_max_bytes,
-        }),
-    });
+    let oracle = Oracle::new(terms(scenario));
     let faults = FaultClock::new(disk.clone(), &scenario.faults, description.seed);
     let mut observer = Taped { oracle, tape: Arc::clone(&tape), faults };
     let sensors = scenario.sensors() as usize;

@@ -42,6 +42,9 @@ pub struct DiskTerms {
     pub quota_bytes: u64,
     /// What the store may hold there, in bytes.
     pub disk_max_bytes: u64,
+    /// A sync of this disk may fail: what was written and not durable before a power cut may be missing
+    /// among what is there.
+    pub sync_fails: bool,
 }
 
 /// Nobody's place among the handles.
@@ -274,10 +277,16 @@ impl<E: Engine> Observer<E> for Oracle {
 
     fn peeked(&mut self, now_ms: u64, sensor: Sensor, records: &[Record]) {
         let index = self.index(sensor);
-        self.books[index].peeked = Some(records.len());
+        let book = &mut self.books[index];
+        if book.in_doubt.reach(book.head_seq) {
+            // A look has no effect: it passes what is lost, and whoever takes it out names that.
+            return;
+        }
+        book.peeked = Some(records.len());
         let book = &self.books[index];
-        if records.is_empty() || records.len() as u64 > book.unsent_count() {
-            let seen = format!("peek shows {} of {} records", records.len(), book.unsent_count());
+        let unsent = book.unsent_count();
+        if records.is_empty() || records.len() as u64 > unsent {
+            let seen = format!("peek shows {} of {unsent} records", records.len());
             return self.blame(Promise::Order, now_ms, Place::Sensor(sensor), seen);
         }
         if let Some((seq, promise, seen)) = book.first_difference(book.pending_count(), records) {

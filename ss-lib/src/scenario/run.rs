@@ -11,6 +11,7 @@ pub use linux::{Place, RunError, write_image};
 use super::{
     Driver, DriverMemory, Engine, Op, REPLIES_PER_SENSOR, Reply, SensorRun, Summary,
     expect::Judged,
+    faults::{CallName, Fault, FaultKind},
     oracle::{DiskTerms, Oracle, Terms, Violation},
     sensors::group_stats,
     text::{Profile, Scenario},
@@ -150,20 +151,8 @@ fn judge<E: Engine>(
     let description = scenario.description();
     let sensors = scenario.sensors() as usize;
     let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
-    let mut observer = Watched {
-        oracle: Oracle::new(Terms {
-            epoch: scenario.store_config().epoch,
-            policy: scenario.store_config().policy,
-            sector_records_max: scenario.geometry.time_series_per_sector(),
-            disk: scenario.disk.map(|disk| DiskTerms {
-                quota_bytes: disk.quota_bytes,
-                disk_max_bytes: disk.disk_max_bytes,
-            }),
-        }),
-        recoveries: 0,
-        watch,
-        is_cancelled: false,
-    };
+    let mut observer =
+        Watched { oracle: Oracle::new(terms(scenario)), recoveries: 0, watch, is_cancelled: false };
     let (mut runs, mut due) = (vec![SensorRun::default(); sensors], vec![0; sensors]);
     let (mut batch, mut peeked) =
         (vec![Record::default(); batch_records], vec![Record::default(); batch_records]);
@@ -248,5 +237,23 @@ fn figures<E: Engine>(
         stale_answers: summary.stale_answers,
         oldest_age_ms: oracle.oldest_age_ms(summary.virtual_ms),
         disk: None,
+    }
+}
+
+/// What the oracle is told of a scenario's store and its disk.
+pub(super) fn terms(scenario: &Scenario) -> Terms {
+    let may_fail_sync = |fault: &Fault| {
+        fault.kind == FaultKind::SyncLies
+            || (fault.kind == FaultKind::IoError && fault.call == CallName::Sync)
+    };
+    Terms {
+        epoch: scenario.store_config().epoch,
+        policy: scenario.store_config().policy,
+        sector_records_max: scenario.geometry.time_series_per_sector(),
+        disk: scenario.disk.map(|disk| DiskTerms {
+            quota_bytes: disk.quota_bytes,
+            disk_max_bytes: disk.disk_max_bytes,
+            sync_fails: scenario.faults.iter().any(may_fail_sync),
+        }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::io::FileName,
-    image::{BLOCK_BYTES, Block, Image},
+    image::{BLOCK_BYTES, Block, Content, Image},
 };
 use std::{fmt, sync::Arc};
 
@@ -258,6 +258,22 @@ impl Crashable {
             waiting.apply(&mut image);
         }
         image
+    }
+
+    /// A file as the disk has it or will: without what a failed sync dropped.
+    pub(super) fn without_doomed(&self, file: u32) -> Content {
+        let mut image = Image::default();
+        if let Some(content) = self.durable.file(file) {
+            *image.file_mut(file) = content.clone();
+        }
+        let is_of_it = |waiting: &&Waiting| {
+            matches!(waiting.step, Step::Write { file: of, .. } | Step::SetLen { file: of, .. }
+                if of == file)
+        };
+        for waiting in self.waiting.iter().filter(is_of_it).filter(|waiting| !waiting.is_doomed) {
+            waiting.apply(&mut image);
+        }
+        image.file_mut(file).clone()
     }
 
     /// What a power cut leaves at least.

@@ -332,7 +332,9 @@ impl Question<'_> {
         let kept = if self.is_kill { before.written_seq } else { before.durable_seq };
         while first < end {
             let dropped = self.members()[at].dropped_until(first, self.step);
-            match dropped.or_else(|| self.damaged_until(at, first)) {
+            let in_doubt =
+                || self.members()[at].in_doubt_until(first).filter(|_| self.has_doubts());
+            match dropped.or_else(|| self.damaged_until(at, first)).or_else(in_doubt) {
                 Some(until) => first = until,
                 None if self.has_doubts() && first >= kept => return Ok(()),
                 None => break,

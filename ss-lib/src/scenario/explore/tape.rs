@@ -53,6 +53,9 @@ pub(super) struct Member {
     pub(super) config: SensorConfig,
     pub(super) runs: Vec<Run>,
     pub(super) dropped: Vec<Dropped>,
+    /// What was written and not durable when the power went: first, end. Where a sync had failed it may be
+    /// missing among what is there, which an opening does not look for.
+    pub(super) in_doubt: Vec<(u64, u64)>,
 }
 
 impl Member {
@@ -81,6 +84,11 @@ impl Member {
             dropped.step <= step && (dropped.first_seq..dropped.end_seq).contains(&seq)
         };
         self.dropped.iter().find(is_it).map(|dropped| dropped.end_seq)
+    }
+
+    /// Where the range ends that was in doubt at a power cut with this number in it.
+    pub(super) fn in_doubt_until(&self, seq: u64) -> Option<u64> {
+        self.in_doubt.iter().find(|&&(first, end)| (first..end).contains(&seq)).map(|&(_, end)| end)
     }
 }
 
@@ -161,7 +169,12 @@ impl Tape {
     pub(super) fn registered(&mut self, sensor: Sensor, config: SensorConfig) {
         let epoch = self.now.epoch;
         let run = Run { epoch, first_seq: config.first_seq, given: Vec::new() };
-        self.members.push(Member { config, runs: vec![run], dropped: Vec::new() });
+        self.members.push(Member {
+            config,
+            runs: vec![run],
+            dropped: Vec::new(),
+            in_doubt: Vec::new(),
+        });
         self.handles.push(Some(sensor));
         self.now.levels.push(Levels::default());
     }
@@ -289,7 +302,9 @@ impl Home for SimHome {
         tape.handles.fill(None);
         if stop == Stop::PowerCut {
             // What is only written is the kernel's, and goes with the power.
-            for levels in &mut tape.now.levels {
+            let Tape { now, members, .. } = &mut *tape;
+            for (levels, member) in now.levels.iter_mut().zip(members) {
+                member.in_doubt.push((levels.durable_seq, levels.written_seq));
                 levels.written_seq = levels.durable_seq;
             }
         }

@@ -30,6 +30,8 @@ pub(super) struct Book {
     pub(super) peeked: Option<usize>,
     pub(super) dropped: Ranges,
     pub(super) rejected_ranges: Ranges,
+    /// What was written and not durable when the power went, where syncs fail: it may be found lost.
+    pub(super) in_doubt: Ranges,
     /// A rejected batch that the ledger has not named yet: (first, end).
     pub(super) unnamed_rejection: Option<(u64, u64)>,
     /// Its counts, but those that follow from what is held.
@@ -55,6 +57,7 @@ impl Book {
             peeked: None,
             dropped: Ranges::default(),
             rejected_ranges: Ranges::default(),
+            in_doubt: Ranges::default(),
             unnamed_rejection: None,
             counts: SensorStats { erased: config.first_seq, ..SensorStats::default() },
         }
@@ -132,6 +135,9 @@ impl Book {
     pub(super) fn truncate(&mut self, end_seq: u64) {
         self.shelf.truncate(end_seq);
         self.gaps.truncate(end_seq);
+        self.dropped.truncate(end_seq);
+        self.rejected_ranges.truncate(end_seq);
+        self.in_doubt.truncate(end_seq);
         let kept = end_seq.saturating_sub(self.handed_out_seq);
         self.handed_out_ms.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
     }

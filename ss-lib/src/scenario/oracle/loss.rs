@@ -32,7 +32,8 @@ impl Oracle {
             }
             return;
         }
-        if let Some(why) = impossible(&terms, loss) {
+        let is_in_doubt = book.in_doubt.hold(first, end);
+        if let Some(why) = impossible(&terms, loss, is_in_doubt) {
             let seen = format!("{loss:?}: {why}");
             return self.blame(Promise::Conservation, now_ms, place, seen);
         }
@@ -81,6 +82,7 @@ impl Oracle {
         *match loss.cause {
             DropCause::Quota => &mut book.counts.dropped_quota,
             DropCause::DiskMax => &mut book.counts.dropped_disk_max,
+            DropCause::Corrupt => &mut book.counts.dropped_corrupt,
             _ => &mut book.counts.dropped_recycled,
         } += count;
         if terms.disk.is_none() {
@@ -91,8 +93,10 @@ impl Oracle {
 }
 
 /// Why this store cannot lose records for this cause, if it cannot.
-fn impossible(terms: &Terms, loss: &Loss) -> Option<String> {
+fn impossible(terms: &Terms, loss: &Loss, is_in_doubt: bool) -> Option<String> {
     match loss.cause {
+        // A sync had failed over them, and the power went before they were durable.
+        DropCause::Corrupt if is_in_doubt => None,
         // No scenario lets memory rot, so that a wrong checksum is the store's own fault.
         DropCause::Corrupt => Some("nothing rots here".to_owned()),
         DropCause::Recycled if terms.policy == FullPolicy::RefuseNew => {

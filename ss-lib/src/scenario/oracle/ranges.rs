@@ -12,10 +12,28 @@ impl Ranges {
         }
     }
 
-    /// Whether one of them holds all of `first .. end`. The newest are asked first: it is they that
-    /// are shown again.
-    pub(super) fn hold(&self, first: u64, end: u64) -> bool {
-        self.0.iter().rev().any(|range| range.0 <= first && end <= range.1)
+    /// Whether they hold all of `first .. end` together: one entry of the ledger may continue another of an
+    /// opening before. The newest are asked first: it is they that are shown again.
+    pub(super) fn hold(&self, mut first: u64, end: u64) -> bool {
+        while first < end {
+            let holds = |range: &&(u64, u64)| range.0 <= first && first < range.1;
+            let Some(range) = self.0.iter().rev().find(holds) else { return false };
+            first = range.1;
+        }
+        true
+    }
+
+    /// Whether one of them holds `seq` or a number behind it.
+    pub(super) fn reach(&self, seq: u64) -> bool {
+        self.0.iter().any(|range| range.1 > seq)
+    }
+
+    /// Takes back the numbers from `end` on: they are given again.
+    pub(super) fn truncate(&mut self, end: u64) {
+        self.0.retain_mut(|range| {
+            range.1 = range.1.min(end);
+            range.0 < range.1
+        });
     }
 }
 
@@ -83,7 +101,19 @@ impl Gaps {
 
 #[cfg(test)]
 mod tests {
-    use super::Gaps;
+    use super::{Gaps, Ranges};
+
+    #[test]
+    fn ranges_hold_what_several_of_them_cover_and_forget_what_is_taken_back() {
+        let mut ranges = Ranges::default();
+        for (first, end) in [(52, 53), (55, 56), (53, 57), (70, 80)] {
+            ranges.add(first, end);
+        }
+        assert!(ranges.hold(52, 57) && ranges.hold(55, 57) && ranges.hold(71, 80));
+        assert!(!ranges.hold(51, 53) && !ranges.hold(52, 58) && !ranges.hold(69, 75));
+        ranges.truncate(54);
+        assert!(ranges.hold(52, 54) && !ranges.hold(52, 55) && !ranges.hold(70, 71));
+    }
 
     #[test]
     fn gaps_merge_count_skip_and_are_undone_from_the_end() {

@@ -51,6 +51,9 @@ impl Oracle {
             let book = &mut self.books[index];
             let mut before = self.before[index];
             if restart.stop == Stop::PowerCut {
+                if self.terms.disk.is_some_and(|disk| disk.sync_fails) {
+                    book.in_doubt.add(before.durable_seq, before.written_seq);
+                }
                 // What is only written is the kernel's, and goes with the power.
                 before.written_seq = before.durable_seq;
             }

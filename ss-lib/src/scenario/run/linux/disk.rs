@@ -53,7 +53,8 @@ impl Meter {
 
     /// A file's size goes from one to another.
     fn resize(&self, from: u64, to: u64) {
-        let bytes = self.bytes.load(Relaxed) - from + to;
+        // A disk that fails may not say how large a file was.
+        let bytes = self.bytes.load(Relaxed).saturating_sub(from) + to;
         self.bytes.store(bytes, Relaxed);
         self.bytes_peak.fetch_max(bytes, Relaxed);
         let left = self.left.load(Relaxed);
@@ -123,10 +124,13 @@ impl<D: Disk> Disk for MeteredDisk<D> {
         if takes == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let written = self.files.write_at(file, &bytes[..takes], offset)?;
-        self.meter.bytes_written.fetch_add(written as u64, Relaxed);
-        self.meter.resize(before, before.max(offset + written as u64));
-        Ok(written)
+        let result = self.files.write_at(file, &bytes[..takes], offset);
+        let written = *result.as_ref().unwrap_or(&0) as u64;
+        self.meter.bytes_written.fetch_add(written, Relaxed);
+        // A write that fails may have left a part.
+        let after = self.files.len(file).unwrap_or_else(|_| before.max(offset + written));
+        self.meter.resize(before, after);
+        result
     }
 
     fn set_len(&self, file: &D::File, len: u64) -> io::Result<()> {
@@ -139,6 +143,10 @@ impl<D: Disk> Disk for MeteredDisk<D> {
     fn sync(&self, file: &D::File) -> io::Result<()> {
         self.meter.fsyncs.fetch_add(1, Relaxed);
         self.files.sync(file)
+    }
+
+    fn forget_cached(&self, file: &D::File, offset: u64, bytes: u64) -> io::Result<()> {
+        self.files.forget_cached(file, offset, bytes)
     }
 
     fn sync_dir(&self) -> io::Result<()> {

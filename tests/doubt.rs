@@ -1,0 +1,178 @@
+//! What a failed sync leaves in doubt, over kills, power cuts and openings: it is never called durable
+//! before it is, its numbers are never given twice, and no gap is seen that the store does not name.
+#![cfg(not(feature = "shuttle"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers are tests too, and test data are small"
+)]
+
+use ss_lib::{
+    Levels, Record, Sensor, SensorConfig, SensorKey,
+    disk::sim::{Call, Due, Image, Outcome, SimDisk, SimFault},
+    gateway::{Durability, Gateway, GatewayConfig},
+};
+
+const SENSORS: u32 = 3;
+
+fn config() -> GatewayConfig {
+    GatewayConfig {
+        pool_bytes: 8 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 64 << 10,
+        reserve_bytes: 16 << 10,
+        spill_after_ms: 2_000,
+        durability: Durability::Interval { ms: 60_000 },
+        ..GatewayConfig::new(SENSORS)
+    }
+}
+
+fn open(disk: &SimDisk) -> (Gateway<SimDisk>, Vec<Sensor>) {
+    let mut gateway = Gateway::open(disk.clone(), &config()).unwrap();
+    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+    let sensors = (0..SENSORS).map(register).collect();
+    (gateway, sensors)
+}
+
+/// Adds records to each sensor. Their value says which opening gave them.
+fn add(gateway: &mut Gateway<SimDisk>, sensors: &[Sensor], records: u64) {
+    let epoch = gateway.epoch();
+    for &sensor in sensors {
+        for _ in 0..records {
+            let seq = gateway.levels(sensor).unwrap().added_seq;
+            let value = seq as u32 * 100 + epoch;
+            assert_eq!(gateway.append_event(sensor, value, seq), Ok(seq));
+        }
+    }
+}
+
+fn levels(gateway: &Gateway<SimDisk>, sensors: &[Sensor]) -> Vec<Levels> {
+    sensors.iter().map(|&sensor| gateway.levels(sensor).unwrap()).collect()
+}
+
+fn fail_next_sync(disk: &SimDisk) {
+    disk.fail(Due { call: Call::Sync, fault: SimFault::Io, nth: 0, times: 1 });
+}
+
+/// Takes everything out; each sensor's records, none answered twice.
+fn drain(gateway: &mut Gateway<SimDisk>, sensors: &[Sensor]) -> Vec<Vec<Record>> {
+    let mut out = vec![Record::default(); 64];
+    let mut all = vec![Vec::new(); sensors.len()];
+    for (records, &sensor) in all.iter_mut().zip(sensors) {
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            records.extend_from_slice(&out[..token.count() as usize]);
+            gateway.ack(token).unwrap();
+        }
+    }
+    all
+}
+
+/// A sync fails, the kernel keeps the pages in its cache and calls them clean, and the store is killed. The
+/// next opening reads them there. Its own sync says yes whatever the disk has: once it called them durable.
+#[test]
+fn what_a_failed_sync_left_is_durable_only_when_it_was_written_again() {
+    for begins_another in [false, true] {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let (mut gateway, sensors) = open(&disk);
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        add(&mut gateway, &sensors, 20);
+        fail_next_sync(&disk);
+        assert!(gateway.sync().is_err());
+        if begins_another {
+            // What RAM holds goes into another segment, and no sync comes to that.
+            (0..5).for_each(|second| gateway.tick(second * 1_000));
+        }
+        // Killed.
+        drop(gateway);
+        let (gateway, sensors) = open(&disk);
+        let said = levels(&gateway, &sensors);
+        assert!(said.iter().all(|levels| levels.added_seq == 40), "{said:?}");
+        drop(gateway);
+        disk.cut_power(Outcome::Nothing, 1);
+        let (mut gateway, sensors) = open(&disk);
+        for (said, records) in said.iter().zip(drain(&mut gateway, &sensors)) {
+            let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
+            let durable: Vec<_> = (0..said.durable_seq).collect();
+            assert!(
+                seqs.starts_with(&durable),
+                "{begins_another}: {said:?}, and {seqs:?} are left"
+            );
+        }
+    }
+}
+
+/// A segment whose sync had failed was squeezed, which makes it durable, before what RAM held of the same
+/// numbers was durable behind it. After a power cut the checkpoint behind it told of an end in front of
+/// them: the numbers were given again, and the old records were read in their place.
+#[test]
+fn a_squeezed_segment_in_doubt_gives_no_number_to_another_record() {
+    let mut squeezed = 0;
+    for seconds in [0, 1, 2, 3, 4, 30, 62, 63, 64, 65, 70] {
+        for reopens in [false, true] {
+            let disk = SimDisk::crashable_from(&Image::default());
+            let (mut gateway, sensors) = open(&disk);
+            // So many pages that they are worth a squeeze.
+            for _ in 0..8 {
+                add(&mut gateway, &sensors, 3);
+                gateway.sync().unwrap();
+            }
+            add(&mut gateway, &sensors, 20);
+            fail_next_sync(&disk);
+            assert!(gateway.sync().is_err());
+            let mut sensors = sensors;
+            if reopens {
+                drop(gateway);
+                (gateway, sensors) = open(&disk);
+            }
+            add(&mut gateway, &sensors, 1);
+            (0..seconds).for_each(|second| gateway.tick(second * 1_000));
+            squeezed += gateway.disk().segments_squeezed;
+            drop(gateway);
+            disk.cut_power(Outcome::Nothing, 1);
+            let (mut gateway, sensors) = open(&disk);
+            let epoch = gateway.epoch();
+            let ends = levels(&gateway, &sensors);
+            // So many that RAM does not hold them all: they are read where the log has them.
+            add(&mut gateway, &sensors, 500);
+            gateway.sync().unwrap();
+            for (end, records) in ends.iter().zip(drain(&mut gateway, &sensors)) {
+                for record in records {
+                    let is_new = record.seq >= end.added_seq;
+                    let said = (record.epoch, record.value % 100, record.epoch == epoch);
+                    let wanted = (record.epoch, record.epoch, is_new);
+                    assert_eq!(said, wanted, "{seconds} s, {reopens}: {end:?}, {record:?}");
+                }
+            }
+        }
+    }
+    assert!(squeezed > 0, "nothing that was in doubt was squeezed");
+}
+
+/// Records are answered in RAM while older ones of the sensor stand in the log, and younger ones are
+/// written behind these. After a kill the older ones may come again, but not with a gap behind them that
+/// nobody named.
+#[test]
+fn a_kill_shows_no_gap_where_records_were_answered_in_ram() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 10);
+    gateway.sync().unwrap();
+    add(&mut gateway, &sensors, 10);
+    let mut out = vec![Record::default(); 15];
+    for &sensor in &sensors {
+        let token = gateway.consume(sensor, &mut out).unwrap().unwrap();
+        assert_eq!((token.first_seq(), token.count()), (0, 15));
+        gateway.ack(token).unwrap();
+    }
+    (1..8).for_each(|second| gateway.tick(second * 1_000));
+    let said = levels(&gateway, &sensors);
+    assert!(said.iter().all(|levels| levels.written_seq == 20), "{said:?}");
+    drop(gateway);
+    let (mut gateway, sensors) = open(&disk);
+    for records in drain(&mut gateway, &sensors) {
+        let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
+        let first = seqs.first().copied().unwrap_or(20);
+        assert_eq!(seqs, (first..20).collect::<Vec<_>>());
+    }
+}
