@@ -202,6 +202,12 @@ impl<D: Disk> Log<D> {
             state.recovery.corrupt_pages += u32::try_from(missing).unwrap_or(u32::MAX);
         }
         roll.finish(&mut state);
+        // A newer version is refused before anything is changed.
+        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
+            if let Some(segment) = log.segments.get(index) {
+                log.is_complete(&segment)?;
+            }
+        }
         // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
         // durable before the other slot, the last one that surely is, is written over.
         write_superblock(&*log.disk, &found)?;
