@@ -403,7 +403,7 @@ impl<D: Disk> Gateway<D> {
         let epoch = self.inner.epoch;
         let mut core = self.core();
         core.clocks.retain(|clock| clock.epoch != epoch);
-        if core.clocks.len() == open::CLOCKS_MAX {
+        if core.clocks.len() == crate::disk::CLOCKS_MAX {
             core.clocks.remove(0);
         }
         core.clocks.push(ClockChunk { epoch, offset_ms });

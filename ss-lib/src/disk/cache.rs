@@ -16,7 +16,7 @@ const OPEN_FILES: usize = 8;
 pub(crate) enum ReadFault {
     /// The disk did not give it: it may another time.
     Disk(DiskError),
-    /// What stands there is not the page.
+    /// What stands there is not the page, or nothing does: the file ends before it.
     Page(PageFault),
 }
 
@@ -35,6 +35,11 @@ struct OpenFile<F> {
     segment: u64,
     generation: u8,
     file: F,
+}
+
+/// The file ends before what was asked for.
+fn is_end(error: &DiskError) -> bool {
+    error.error.kind() == std::io::ErrorKind::UnexpectedEof
 }
 
 /// The read buffer.
@@ -87,7 +92,15 @@ impl<D: Disk> PageCache<D> {
         let tag = Tag { segment: segment.id, generation: segment.generation, page };
         let slot = match self.tags.iter().position(|&kept| kept == tag) {
             Some(slot) => slot,
-            None => self.fill(disk, segment, page, ahead).map_err(ReadFault::Disk)?,
+            None => match self.fill(disk, segment, page, ahead) {
+                // A file that lost its end has lost pages. To wait for them would be to wait for ever, with
+                // all that lies behind them.
+                Err(error) if is_end(&error) && ahead > 1 => {
+                    return self.page_ahead(disk, segment, page, 1);
+                }
+                Err(error) if is_end(&error) => return Err(ReadFault::Page(PageFault::Empty)),
+                filled => filled.map_err(ReadFault::Disk)?,
+            },
         };
         let view = PageView::check(&self.buffer[slot], segment.seed(&self.store_id), page);
         if view.is_err() {

@@ -92,6 +92,7 @@ type SyncGate = Mutex<Option<u64>>;
 pub(crate) struct LogSizes {
     pub(crate) segment_pages: u32,
     pub(crate) segments_max: usize,
+    pub(crate) sensors_max: u32,
 }
 
 impl LogSizes {

@@ -4,7 +4,7 @@
 
 mod roll;
 
-pub(crate) use roll::RecoveredSensor;
+pub(crate) use roll::{CLOCKS_MAX, RecoveredSensor};
 
 use super::{
     FILE_PAGES_MAX, FORMAT_VERSION, Superblock,
@@ -12,7 +12,7 @@ use super::{
     chunk::{Chunk, ClockChunk, LossChunk},
     io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
     log::{Log, LogSizes, write_superblock},
-    page::{PAGE_BYTES, PageFault, StoreId},
+    page::{PAGE_BYTES, PageBuilder, PageFault, PageInfo, StoreId},
     real::LOCK_FILE,
     segment::{Segment, SegmentState},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
@@ -194,7 +194,7 @@ impl<D: Disk> Log<D> {
         log.now_ms = now_ms;
         let mut state = State::default();
         log.choose_generations(&files, &mut state)?;
-        let mut roll = Roll::new();
+        let mut roll = Roll::new(sizes.sensors_max);
         log.roll_forward(&mut roll, &mut state)?;
         let epoch = found.epoch.max(roll.epoch).checked_add(1).ok_or(OpenError::EpochsUsedUp)?;
         state.recovery.was_clean = found.is_clean;
@@ -203,6 +203,12 @@ impl<D: Disk> Log<D> {
             state.recovery.corrupt_pages += u32::try_from(missing).unwrap_or(u32::MAX);
         }
         roll.finish(&mut state);
+        // A newer version is refused before anything is changed.
+        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
+            if let Some(segment) = log.segments.get(index) {
+                log.is_complete(&segment)?;
+            }
+        }
         // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
         // durable before the other slot, the last one that surely is, is written over.
         write_superblock(&*log.disk, &found)?;
@@ -221,7 +227,7 @@ impl<D: Disk> Log<D> {
         Ok((log, state))
     }
 
-    /// Fills the table: of each segment the highest complete generation, else the lowest one.
+    /// Fills the table: of each segment the highest generation with head and footer, else the lowest.
     fn choose_generations(
         &mut self,
         files: &[SegmentFile],
@@ -236,7 +242,8 @@ impl<D: Disk> Log<D> {
             let mut chosen = generations[0];
             if generations.len() > 1 {
                 for &file in generations.iter().rev() {
-                    if self.is_complete(&file.entry(SegmentState::Sealed))? {
+                    let segment = file.entry(SegmentState::Sealed);
+                    if self.is_complete(&segment)? && self.has_head(&segment)? {
                         chosen = file;
                         break;
                     }
@@ -251,6 +258,15 @@ impl<D: Disk> Log<D> {
             self.segments.push(chosen.entry(SegmentState::Sealed));
         }
         Ok(())
+    }
+
+    /// Whether the segment's first page can be read and says which segment it is.
+    fn has_head(&mut self, segment: &Segment) -> Result<bool, OpenError> {
+        let store_id = self.superblock.store_id;
+        let view = self.page_or_future(segment, 0)?;
+        Ok(matches!(view.and_then(|view| view.first_chunk()), Some(Chunk::Head(head))
+            if (head.store_id, head.segment, head.generation)
+                == (store_id, segment.id, segment.generation)))
     }
 
     /// Whether the segment ends with its footer.
@@ -423,7 +439,7 @@ impl<D: Disk> Log<D> {
             self.next_lsn = roll.last_lsn.saturating_add(1 + torn);
         }
         self.durable_lsn = self.next_lsn;
-        let Some(open) = self.segments.last().copied() else { return Ok(()) };
+        let Some(mut open) = self.segments.last().copied() else { return Ok(()) };
         if open.state != SegmentState::Open {
             return Ok(());
         }
@@ -436,6 +452,9 @@ impl<D: Disk> Log<D> {
         let fail = |operation| move |error| DiskError::new(operation, name, error);
         let file = self.disk.open_writable(name.as_str()).map_err(fail(Operation::Open))?;
         let len = self.disk.len(&file).map_err(fail(Operation::Read))?;
+        if state.recovery.torn_pages > 0 && state.recovery.corrupt_pages > 0 {
+            open = self.say_it_was_durable(open, &file, state.recovery.torn_pages)?;
+        }
         if len != open.bytes() {
             self.disk.set_len(&file, open.bytes()).map_err(fail(Operation::SetLen))?;
         }
@@ -446,6 +465,49 @@ impl<D: Disk> Log<D> {
             self.begin_appending();
         }
         Ok(())
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Puts an empty page in the place of the first torn one, before these are cut off.
+    ///
+    /// One of them may be the only page that says that a bad one in front was durable. Without it the next
+    /// opening would take that bad page for the log's end, and cut off all that is kept behind it.
+    fn say_it_was_durable(
+        &mut self,
+        open: Segment,
+        file: &D::File,
+        torn_pages: u32,
+    ) -> Result<Segment, OpenError> {
+        let uncut = Segment { pages: open.pages.saturating_add(torn_pages), ..open };
+        // Until they are cut, pages behind this one must be stale.
+        let mut lsn = self.next_lsn;
+        for page in open.pages..uncut.pages {
+            if let Some(view) = self.page_or_future(&uncut, page)? {
+                lsn = lsn.max(view.info.lsn.saturating_add(1));
+            }
+        }
+        self.make_durable(&open, file)?;
+        let mut bytes = [0; PAGE_BYTES];
+        let (base_ms, epoch) = (self.now_ms, self.superblock.epoch);
+        let info = PageInfo { lsn, durable_lsn: lsn, base_ms, epoch };
+        let seed = open.seed(&self.superblock.store_id);
+        PageBuilder::begin(&mut bytes, info).seal(seed, open.pages);
+        let fail = |operation| move |error| DiskError::new(operation, open.name(), error);
+        write_all_at(&*self.disk, file, &bytes, open.bytes())
+            .map_err(|(_, error)| fail(Operation::Write)(error))?;
+        self.disk.sync(file).map_err(fail(Operation::Sync))?;
+        self.counts.fsyncs += 1;
+        self.cache.forget(&uncut);
+        self.fences.push(None);
+        self.last_lsn = lsn;
+        self.next_lsn = lsn.saturating_add(1);
+        self.durable_lsn = self.next_lsn;
+        let told = Segment { pages: open.pages + 1, ..open };
+        if let Some(last) = self.segments.last_mut() {
+            last.pages = told.pages;
+        }
+        Ok(told)
     }
 }
 

@@ -141,7 +141,10 @@ pub fn salvage<D: Disk, T: Disk>(
     if let Some(series) = series.take() {
         series.end(&mut writer)?;
     }
-    let expected: u64 = found.sensors.iter().map(|sensor| sensor.held + sensor.lost).sum();
+    let expected = found
+        .sensors
+        .iter()
+        .fold(0_u64, |sum, sensor| sum.saturating_add(sensor.held).saturating_add(sensor.lost));
     salvaged.lost = expected.saturating_sub(salvaged.records);
     salvaged.sensors = writer.finish()?;
     Ok(salvaged)

@@ -116,6 +116,7 @@ impl GatewayConfig {
         let segment_bytes = u64::from(segment_pages) * PAGE_BYTES as u64;
         let segments = self.disk_max_bytes.saturating_mul(2) / segment_bytes;
         LogSizes {
+            sensors_max: self.sensors_max,
             segment_pages,
             segments_max: usize::try_from(segments).unwrap_or(usize::MAX).min(1 << 20) + 16,
         }

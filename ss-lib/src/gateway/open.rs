@@ -7,8 +7,8 @@ use super::{
 use crate::{
     Kind, Loss, SensorConfig,
     disk::{
-        Disk, DiskError, Log, LogSizes, Operation, Position, RealDisk, Recovery, SensorChunk,
-        Squeeze, State, unpack_key,
+        CLOCKS_MAX, Disk, DiskError, Log, LogSizes, Operation, Position, RealDisk, Recovery,
+        SensorChunk, Squeeze, State, unpack_key,
     },
     ram::{Store, footprint_bytes_beside},
     sync::{
@@ -18,8 +18,6 @@ use crate::{
 };
 use std::{path::Path, time::Instant};
 
-/// Openings whose clock is known at most; the oldest are forgotten.
-pub(super) const CLOCKS_MAX: usize = 64;
 /// Copies into one page that can be taken back.
 const PARTIAL_MAX: usize = 512;
 

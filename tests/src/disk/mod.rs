@@ -18,5 +18,6 @@ pub mod golden;
 pub mod interleaved;
 pub mod memory;
 pub mod page;
+pub mod page_records;
 pub mod reopening;
 pub mod store;

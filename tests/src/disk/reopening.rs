@@ -2,15 +2,16 @@
 //! and after.
 
 use super::{
-    damage::{Found, export, export_filtered},
+    damage::{Found, export},
     edits::{hostile_or_rotten, survive},
     faulty::FaultyDisk,
     memory::MemoryDisk,
+    page_records::{self, PageRecords},
 };
 use ss_lib::{
-    ConsumeError, Record, Sensor, SensorConfig, SensorKey,
-    disk::{RecordFilter, SalvageOptions, Verdict, plan, salvage, scan},
-    gateway::{Durability, Gateway, GatewayConfig, WhenFull},
+    BatchToken, ConsumeError, Record, Sensor, SensorConfig, SensorKey, SensorStats, UnknownSensor,
+    disk::{SalvageOptions, Verdict, plan, salvage, scan},
+    gateway::{DrainLimits, Durability, Gateway, GatewayConfig, WhenFull},
 };
 
 /// A sensor that no golden store has.
@@ -19,20 +20,55 @@ const NEW: SensorKey = SensorKey { source: 77, id: 77 };
 const BATCHES_MAX: usize = 100_000;
 
 /// Opens a hostile store before its repair and again behind it: each time it is used and left. Nothing
-/// panics, what an open store hands out is in order, and what could be read of it is handed out in full by
-/// the store that it is salvaged into. Nothing is invented, and a sound store hands out all that can be
-/// read: unless somebody forged pages, who may contradict himself in what he wrote.
+/// panics, what an open store hands out is in order and stands in some page, opening twice is opening once,
+/// and what could be read of it is handed out in full by the store that it is salvaged into. A sound store
+/// hands out all that can be read: unless somebody forged pages, who may contradict himself in what he
+/// wrote.
 pub fn reopen_and_survive(bytes: &[u8]) {
     let (disk, is_forged) = hostile_or_rotten(bytes);
-    use_it(disk.clone(), is_forged);
+    let written = page_records::read_all(&disk);
+    use_it(disk.clone(), is_forged, &written);
+    opening_twice_is_opening_once(&disk, is_forged, &written);
     if !is_forged {
-        salvaged_is_whole(&disk);
+        salvaged_is_whole(&disk, &written);
     }
     survive(&disk);
-    use_it(disk, is_forged);
+    use_it(disk, is_forged, &written);
 }
 
-fn salvaged_is_whole(disk: &MemoryDisk) {
+/// An opening that is killed at once leaves what it found, and a drain in the order of the log hands out
+/// what the sensors do one by one: unless pages were forged, whose numbers may not agree with their places.
+fn opening_twice_is_opening_once(disk: &MemoryDisk, is_forged: bool, written: &PageRecords) {
+    let disk = FaultyDisk::over(disk.clone());
+    // Openings are numbered: the numbers may end.
+    let open = || Gateway::open(disk.clone(), &config()).ok();
+    let Some(mut gateway) = open() else { return };
+    let (stats, handed_out) = (stats(&gateway), drain(&mut gateway, written));
+    let Some(mut gateway) = open() else { return };
+    if !is_forged {
+        assert_eq!(stats, self::stats(&gateway), "it was opened twice");
+        assert!(handed_out == drain(&mut gateway, written), "it was opened twice");
+    }
+    let Some(mut gateway) = open() else { return };
+    let in_log_order = drain_in_log_order(&mut gateway, written);
+    if !is_forged {
+        assert_same(&in_log_order, &handed_out, "in log order and sensor by sensor");
+    }
+}
+
+fn assert_same(a: &Found, b: &Found, what: &str) {
+    let more: Vec<_> = a.keys().filter(|place| !b.contains_key(place)).collect();
+    let less: Vec<_> = b.keys().filter(|place| !a.contains_key(place)).collect();
+    assert!(a == b, "{what}: more {more:?}, less {less:?}");
+}
+
+fn stats(gateway: &Gateway<FaultyDisk>) -> Vec<(SensorKey, SensorStats)> {
+    let stats = |sensor| Ok((gateway.sensor_config(sensor)?.key, gateway.stats(sensor)?));
+    let stats: Result<_, UnknownSensor> = gateway.sensors().map(stats).collect();
+    stats.expect("they are the store's own")
+}
+
+fn salvaged_is_whole(disk: &MemoryDisk, written: &PageRecords) {
     let Ok(found) = scan(disk) else { return };
     let fresh = MemoryDisk::default();
     let options = SalvageOptions { is_everything: false, store_id: [9; 16], now_ms: 1 };
@@ -49,7 +85,7 @@ fn salvaged_is_whole(disk: &MemoryDisk) {
         return;
     };
     // It may have more: a salvage reads what a cut squeeze left as well.
-    let handed_out = drain(&mut gateway, None);
+    let handed_out = drain(&mut gateway, written);
     assert!(held.iter().all(|(place, content)| handed_out.get(place) == Some(content)));
 }
 
@@ -67,11 +103,9 @@ fn config() -> GatewayConfig {
     }
 }
 
-fn use_it(disk: MemoryDisk, is_forged: bool) {
+fn use_it(disk: MemoryDisk, is_forged: bool, written: &PageRecords) {
     let Ok(found) = scan(&disk) else { return };
     let planned = plan(&found);
-    let filter = RecordFilter { is_everything: true, ..RecordFilter::default() };
-    let readable = export_filtered(&disk, &found, filter);
     let before = disk.files();
     let disk = FaultyDisk::over(disk);
     let mut gateway = match Gateway::open(disk.clone(), &config()) {
@@ -83,12 +117,9 @@ fn use_it(disk: MemoryDisk, is_forged: bool) {
         }
     };
     gateway.check().unwrap_or_else(|fault| panic!("{fault}"));
-    let handed_out = drain(&mut gateway, (!is_forged).then_some(&readable));
+    let handed_out = drain(&mut gateway, written);
     if planned.verdict == Verdict::Sound && !is_forged {
-        let held = export(disk.memory(), &found);
-        let more: Vec<_> = handed_out.keys().filter(|place| !held.contains_key(place)).collect();
-        let less: Vec<_> = held.keys().filter(|place| !handed_out.contains_key(place)).collect();
-        assert!(handed_out == held, "handed out and not seen: {more:?}; not handed out: {less:?}");
+        assert_same(&handed_out, &export(disk.memory(), &found), "handed out and shown");
     }
     if !work(&mut gateway) {
         return;
@@ -107,16 +138,14 @@ fn use_it(disk: MemoryDisk, is_forged: bool) {
     assert_eq!(gateway.unsent(sensor), Ok(10));
 }
 
-/// Takes everything out, leaves it there, and holds it against what the pages say.
-fn drain(gateway: &mut Gateway<FaultyDisk>, readable: Option<&Found>) -> Found {
+/// Takes everything out, sensor by sensor, and holds it against what stands in the pages.
+fn drain(gateway: &mut Gateway<FaultyDisk>, written: &PageRecords) -> Found {
     let mut all = Found::new();
     let mut out = [Record::default(); 50];
     let sensors: Vec<Sensor> = gateway.sensors().collect();
     for sensor in sensors {
-        let key = gateway.sensor_config(sensor).expect("it is the store's own").key;
-        let mut last = None;
         for batch in 0.. {
-            assert!(batch < BATCHES_MAX, "{key} never ends");
+            assert!(batch < BATCHES_MAX, "{sensor:?} never ends");
             let token = match gateway.consume(sensor, &mut out) {
                 Ok(Some(token)) => token,
                 Ok(None) => break,
@@ -125,22 +154,56 @@ fn drain(gateway: &mut Gateway<FaultyDisk>, readable: Option<&Found>) -> Found {
                     break;
                 }
             };
-            for record in &out[..token.count() as usize] {
-                assert!(last.is_none_or(|last| last < record.seq), "{key}: order");
-                last = Some(record.seq);
-                let content = (record.epoch, record.time_ms, record.value);
-                if let Some(readable) = readable {
-                    let written = readable.get(&(key, record.seq));
-                    assert_eq!(written, Some(&content), "{key} {}: invented", record.seq);
-                }
-                all.insert((key, record.seq), content);
-            }
-            assert_eq!(gateway.ack(token), Ok(()));
+            take(gateway, token, &out, written, &mut all);
         }
         assert!(gateway.stats(sensor).expect("it is the store's own").is_conserved());
     }
     gateway.check().unwrap_or_else(|fault| panic!("{fault}"));
     all
+}
+
+/// Takes everything out in the order of the log.
+fn drain_in_log_order(gateway: &mut Gateway<FaultyDisk>, written: &PageRecords) -> Found {
+    let mut all = Found::new();
+    let mut out = [Record::default(); 70];
+    let Some(first) = gateway.sensors().next() else { return all };
+    let mut tokens = [BatchToken::from_parts(0, first, 0, 0, 0); 5];
+    for round in 0.. {
+        assert!(round < BATCHES_MAX, "it never ends");
+        let limits = DrainLimits { batch_records: 50 };
+        let Ok(drained) = gateway.drain(limits, &mut out, &mut tokens) else { break };
+        if drained.batches == 0 {
+            break;
+        }
+        let mut at = 0;
+        for &token in &tokens[..drained.batches] {
+            take(gateway, token, &out[at..], written, &mut all);
+            at += token.count() as usize;
+        }
+    }
+    assert!(stats(gateway).iter().all(|(_, stats)| stats.is_conserved()));
+    gateway.check().unwrap_or_else(|fault| panic!("{fault}"));
+    all
+}
+
+/// Answers a batch, whose records are the first of `out`.
+fn take(
+    gateway: &mut Gateway<FaultyDisk>,
+    token: BatchToken,
+    out: &[Record],
+    written: &PageRecords,
+    all: &mut Found,
+) {
+    let key = gateway.sensor_config(token.sensor()).expect("it is the store's own").key;
+    for record in &out[..token.count() as usize] {
+        let last = all.range((key, 0)..=(key, u64::MAX)).next_back();
+        assert!(last.is_none_or(|(&(_, last), _)| last < record.seq), "{key}: order");
+        let content = (record.epoch, record.time_ms, record.value);
+        let is_written = written.get(&(key, record.seq)).is_some_and(|it| it.contains(&content));
+        assert!(is_written, "{key} {}: {content:?} is in no page", record.seq);
+        all.insert((key, record.seq), content);
+    }
+    assert_eq!(gateway.ack(token), Ok(()));
 }
 
 /// Uses the store. `false`: its numbers are used up, and it says so.

@@ -9,11 +9,13 @@ use super::{
         io::Disk,
         log::Log,
         page::{PageFault, PageInfo, PageView},
+        scan::LEDGER_MAX,
         segment::{Position, Segment},
     },
     OpenError, State,
 };
 use crate::planted::{self, Bug};
+use std::collections::BTreeMap;
 
 /// A sensor as the log left it.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +34,12 @@ pub(super) struct Roll {
     /// Where the last one was found: chunks of a spill are sorted, so the next one is near.
     near: usize,
     losses: Vec<LossChunk>,
+    /// Where a loss stands among them, by sensor, cause and first number.
+    loss_places: BTreeMap<(u64, u8, u64), usize>,
+    /// The newest [`CLOCKS_MAX`].
     clocks: Vec<ClockChunk>,
+    sensors_max: usize,
+    losses_max: usize,
     pub(super) epoch: u32,
     pub(super) last_lsn: u64,
 }
@@ -62,17 +69,36 @@ pub(super) enum EndOf {
 /// Places that are looked at one after the other before the search leaps.
 const NEAR: usize = 12;
 
+/// Openings whose clock is known at most; the oldest are forgotten.
+pub(crate) const CLOCKS_MAX: usize = 64;
+
+/// Sensors that an opening tells apart at least: bytes on disk decide how many there seem to be.
+const SENSORS_READ_MIN: u32 = 1 << 16;
+
 impl Roll {
-    pub(super) fn new() -> Self {
+    /// For a store that has so many places for sensors.
+    pub(super) fn new(sensors_max: u32) -> Self {
         Self {
             sensors: Vec::new(),
             by_key: Vec::new(),
             near: 0,
             losses: Vec::new(),
+            loss_places: BTreeMap::new(),
             clocks: Vec::new(),
+            sensors_max: sensors_max.max(SENSORS_READ_MIN) as usize,
+            losses_max: LEDGER_MAX.max(sensors_max as usize),
             epoch: 0,
             last_lsn: 0,
         }
+    }
+
+    /// Refuses a log with more sensors than can be told apart: what was read of it says too little.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        if self.sensors.len() <= self.sensors_max {
+            return Ok(());
+        }
+        let (holding, sensors_max) = (self.sensors.len() as u32, self.sensors_max as u32);
+        Err(OpenError::TooManySensors { holding, sensors_max })
     }
 
     pub(super) fn finish(&mut self, state: &mut State) {
@@ -80,7 +106,9 @@ impl Roll {
             let chunk = &mut self.sensors[known.index as usize].chunk;
             (chunk.end_seq, chunk.held) = (known.end_seq, known.held);
         }
-        state.recovery.records = self.sensors.iter().map(|sensor| sensor.chunk.held).sum();
+        // Forged cursors may say more than there are numbers.
+        let held = self.sensors.iter().map(|sensor| sensor.chunk.held);
+        state.recovery.records = held.fold(0, u64::saturating_add);
         state.sensors = core::mem::take(&mut self.sensors);
         state.losses = core::mem::take(&mut self.losses);
         state.clocks = core::mem::take(&mut self.clocks);
@@ -179,6 +207,25 @@ impl Roll {
         known.end_seq = extent.end_seq;
     }
 
+    /// A later chunk of the same loss is the longer one. Beyond what a reader keeps, the counts of the
+    /// sensors have it.
+    fn apply_loss(&mut self, loss: &LossChunk) {
+        let place = (loss.key, loss.cause as u8, loss.first_seq);
+        match self.loss_places.get(&place) {
+            Some(&at) => {
+                let known = &mut self.losses[at];
+                if loss.count >= known.count {
+                    *known = *loss;
+                }
+            }
+            None if self.losses.len() < self.losses_max => {
+                self.loss_places.insert(place, self.losses.len());
+                self.losses.push(*loss);
+            }
+            None => {}
+        }
+    }
+
     fn apply(&mut self, view: &PageView<'_>, position: Position) -> KeyRange {
         let mut keys: KeyRange = None;
         // What follows a chunk that cannot be decoded cannot be told apart.
@@ -195,18 +242,12 @@ impl Roll {
             };
             match chunk {
                 Chunk::Sensor(chunk) => self.apply_sensor(chunk),
-                Chunk::Loss(loss) => {
-                    let same = |known: &&mut LossChunk| {
-                        (known.key, known.cause, known.first_seq)
-                            == (loss.key, loss.cause, loss.first_seq)
-                    };
-                    match self.losses.iter_mut().rev().find(same) {
-                        Some(known) => *known = loss,
-                        None => self.losses.push(loss),
-                    }
-                }
+                Chunk::Loss(loss) => self.apply_loss(&loss),
                 Chunk::Clock(clock) => {
                     self.clocks.retain(|known| known.epoch != clock.epoch);
+                    if self.clocks.len() == CLOCKS_MAX {
+                        self.clocks.remove(0);
+                    }
                     self.clocks.push(clock);
                 }
                 _ => {}
@@ -266,7 +307,7 @@ impl<D: Disk> Log<D> {
     pub(super) fn is_just_begun(&mut self, segment: &Segment) -> Result<bool, OpenError> {
         for page in 0..segment.pages {
             let Some(view) = self.page_or_future(segment, page)? else { continue };
-            let follows_checkpoint = view.info.durable_lsn + u64::from(page) > view.info.lsn;
+            let follows_checkpoint = view.info.lsn - view.info.durable_lsn < u64::from(page);
             let holds_records =
                 || view.chunks().any(|chunk| matches!(chunk, Ok(Chunk::Records(_))));
             if follows_checkpoint || holds_records() {
@@ -304,6 +345,7 @@ impl<D: Disk> Log<D> {
                 last_epoch = view.info.epoch;
                 roll.epoch = roll.epoch.max(view.info.epoch);
                 keys = roll.apply(&view, position);
+                roll.check()?;
                 if is_open && matches!(view.first_chunk(), Some(Chunk::Index(_) | Chunk::Footer(_)))
                 {
                     // A sealing that was cut: its index is made again.
@@ -395,7 +437,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The page, or `None` if what stands there is not it. A newer version is an error.
-    fn page_or_future(
+    pub(super) fn page_or_future(
         &mut self,
         segment: &Segment,
         page: u32,
