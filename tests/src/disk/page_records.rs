@@ -95,7 +95,7 @@ fn read_chunk(
 ) -> Option<()> {
     let source = u8::try_from(key >> 32).ok()?;
     let key = SensorKey { source, id: key as u32 };
-    let is_grid = tag >> 4 & 3 == 0;
+    let is_grid = (tag >> 4).is_multiple_of(4);
     let ext = if tag & 15 == 2 { fields.varint()? } else { 0 };
     let first_seq = fields.varint()?;
     let count = fields.varint()?;
