@@ -434,6 +434,13 @@ impl<D: Disk> Squeeze<D> {
     fn finish(&mut self, log: &mut Log<D>) -> Result<Squeezed, DiskError> {
         self.flush(log)?;
         let Some(work) = &self.work else { return Ok(Squeezed::Kept(0)) };
+        // Before the footer, which makes it stand for the old one: its pages have the numbers in the log of
+        // that one's, and there must not be more of them.
+        if work.new.pages + 1 >= work.old.pages {
+            let segment = work.old.id;
+            self.abandon(log);
+            return Ok(Squeezed::Kept(segment));
+        }
         let name = work.new.name();
         // A footer alone would let a file that a power cut left with holes stand for the old one.
         if !planted::is(Bug::SqueezeUnsynced) {
@@ -447,12 +454,6 @@ impl<D: Disk> Squeeze<D> {
         self.appender.put_chunk(|page| page.push_footer(&fields, &keys[..len]));
         self.flush(log)?;
         let Some(work) = self.work.take() else { return Ok(Squeezed::Kept(0)) };
-        if work.new.pages >= work.old.pages {
-            let segment = work.old.id;
-            self.work = Some(work);
-            self.abandon(log);
-            return Ok(Squeezed::Kept(segment));
-        }
         let sync = || {
             if planted::is(Bug::SqueezeUnsynced) { Ok(()) } else { log.disk.sync(&work.file) }
         };
