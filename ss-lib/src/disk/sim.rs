@@ -21,8 +21,9 @@
 //!   nothing is unlinked before the cursors that make it dead are durable.*
 //!
 //! **A sync may fail**, and then it lies: the kernel drops the pages, calls them clean, and the next sync
-//! goes well without them. Readers still see them until there is a power cut. *Guard: a failed sync is never
-//! tried again; the segment is closed, and what RAM holds is written into a new one.*
+//! goes well without them. Readers still see them until there is a power cut, also after a kill, as long as the
+//! cache is not told to let go of them. *Guard: a failed sync is never tried again; the segment is closed, and
+//! what RAM holds is written into a new one; an opening asks the disk for what no page says was durable.*
 //!
 //! **Calls fail**: a write or a create finds no space (`ENOSPC`, `EDQUOT`), perhaps after a part of it was
 //! written; a disk turns read-only (`EROFS`); there are no descriptors left (`EMFILE`); a call is interrupted
