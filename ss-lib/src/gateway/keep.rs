@@ -356,7 +356,6 @@ impl<D: Disk> Gateway<D> {
                     if core.squeeze.is_working() {
                         core.squeeze.abandon(&core.log);
                     }
-                    self.sync_log(core)?;
                     self.begin_squeeze(core, index)?;
                     while self.squeeze_step(core)? {}
                 }
