@@ -8,7 +8,7 @@ use super::{
     },
     BadPages, ClockOffset, Identity, LOST_RANGES_MAX, LedgerLoss, LostPlace, LostRange, PageReader,
     Role, Scan, SegmentScan, SensorScan, SensorTime,
-    pass::{Pass, finish_bad_pages, finish_newest},
+    pass::{Pass, finish_bad_pages, finish_failed_seals, finish_newest},
     state::{SensorState, State, cause_number},
     walk_segment,
 };
@@ -267,6 +267,7 @@ impl Account {
             self.gap(key, gap, &scan.bad_pages, last, None);
         }
         finish_newest(scan);
+        finish_failed_seals(scan);
         finish_bad_pages(scan);
         let newest = scan.log().map(|segment| segment.segment).next_back();
         scan.is_checkpoint_damaged = newest.is_some() && scan.state_segment != newest;

@@ -281,6 +281,8 @@ pub struct SegmentScan {
     pub(crate) has_footer: bool,
     /// The page that the log ends in front of, if pages stand behind it that were never durable.
     pub(crate) log_end: Option<u32>,
+    /// What its first page says was durable before it.
+    pub(crate) durable_lsn_before: u64,
 }
 
 impl SegmentScan {

@@ -41,6 +41,7 @@ impl<'a> Pass<'a> {
         self.settle(segment, Some((number, lsn)));
         if segment.pages_valid == 0 {
             segment.first_lsn = lsn;
+            segment.durable_lsn_before = page.info.durable_lsn;
         }
         segment.pages_valid += 1;
         segment.last_lsn = lsn;
@@ -210,6 +211,24 @@ impl<'a> Pass<'a> {
             segment.role = Role::CreationCut;
             segment.misplaced = None;
         }
+    }
+}
+
+/// An index without its footer is a cut seal where the segment behind it was begun while that index was not
+/// durable: the sync that ends a seal had failed.
+pub(super) fn finish_failed_seals(scan: &mut Scan) {
+    let mut durable_lsn = u64::MAX;
+    for segment in scan.segments.iter_mut().rev().filter(|segment| segment.role == Role::Log) {
+        let has_failed = !segment.has_footer
+            && segment.generation == 0
+            && segment.pages_valid == segment.pages
+            && durable_lsn <= segment.last_lsn;
+        if let Some(Cut { why: why @ CutReason::IndexBad, .. }) = &mut segment.tail_cut
+            && has_failed
+        {
+            *why = CutReason::SealCut;
+        }
+        durable_lsn = segment.durable_lsn_before;
     }
 }
 
