@@ -223,7 +223,8 @@ impl<D: Disk> Gateway<D> {
                 core.told();
             }
         }
-        (core, saved.and(synced))
+        // A failed sync is told first: what is done about it no write's error may hide.
+        (core, synced.and(saved))
     }
 
     /// Everything written is durable.
