@@ -342,8 +342,8 @@ impl<D: Disk> Log<D> {
         while let Some(index) = base.checked_sub(1) {
             let Some(segment) = self.segments.get(index) else { break };
             // A squeezed one was complete and durable before it counted: without its footer it is damaged.
-            let is_squeezed = segment.generation > 0;
-            if is_squeezed || self.is_complete(&segment)? || !self.has_checkpoint(&segment)? {
+            // Its own checkpoint does not matter: those behind it tell of every sensor that it told of.
+            if segment.generation > 0 || self.is_complete(&segment)? {
                 break;
             }
             base = index;
@@ -410,12 +410,14 @@ impl<D: Disk> Log<D> {
         Ok(first)
     }
 
-    /// Makes durable what stands in segments that were never sealed in front of the newest checkpoint: a
-    /// sync failed in them.
+    /// Makes durable what stands in segments that were never sealed and are not the log's end: a sync failed
+    /// in them.
     fn make_doubtful_durable(&mut self, state: &State) -> Result<(), OpenError> {
-        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
+        // The newest checkpoint itself may stand in one, if that of the segment behind it cannot be read.
+        for index in state.base.saturating_sub(DOUBT_REACH)..=state.base {
             let Some(segment) = self.segments.get(index) else { break };
-            if segment.generation > 0 || self.is_complete(&segment)? {
+            let is_settled = segment.state == SegmentState::Open || segment.generation > 0;
+            if is_settled || self.is_complete(&segment)? {
                 continue;
             }
             let name = segment.name();

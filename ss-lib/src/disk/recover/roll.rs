@@ -147,8 +147,9 @@ impl Roll {
                 let known = &mut self.by_key[at];
                 known.in_doubt.told(&mut chunk, known.end_seq);
                 let sensor = &mut self.sensors[known.index as usize];
-                // The position that is known may be the nearer one.
-                let position = if chunk.held > 0 && known.held > 0 {
+                // The position that is known may be the nearer one, but not of a head in front of it.
+                let is_behind = chunk.head_seq >= sensor.chunk.head_seq;
+                let position = if chunk.held > 0 && known.held > 0 && is_behind {
                     sensor.position.max(position)
                 } else {
                     position

@@ -58,7 +58,7 @@ pub(super) fn read<D: Disk>(
     scan.state_segment = first.map(|index| scan.segments[index].segment);
     let first = first.unwrap_or(0);
     let mut state = State::default();
-    let in_doubt = in_front_in_doubt(reader, scan, identity, first)?;
+    let in_doubt = in_front_in_doubt(scan, first);
     find_ends_in_doubt(reader, scan, identity, (in_doubt, first))?;
     for index in in_doubt..scan.segments.len() {
         let segment = &scan.segments[index];
@@ -178,25 +178,20 @@ fn end_of_undurable<D: Disk>(
 
 /// The first of the log's segments right in front of `first` that were never sealed: a sync failed in
 /// them, and numbers may stand there that the checkpoints behind them do not tell of.
-fn in_front_in_doubt<D: Disk>(
-    reader: &mut PageReader<'_, D>,
-    scan: &Scan,
-    identity: &Identity,
-    mut first: usize,
-) -> Result<usize, DiskError> {
+fn in_front_in_doubt(scan: &Scan, mut first: usize) -> usize {
     for index in (0..first).rev() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
             continue;
         }
         // A squeezed one was complete and durable before it counted: without its footer it is damaged.
-        let is_sealed = segment.has_footer || segment.generation > 0;
-        if is_sealed || checkpoint_pages(reader, scan, identity, index)?.is_none() {
+        // Its own checkpoint does not matter: those behind it tell of every sensor that it told of.
+        if segment.has_footer || segment.generation > 0 {
             break;
         }
         first = index;
     }
-    Ok(first)
+    first
 }
 
 /// Pages of the segment's checkpoint, if every one of them can be read and no sensor is missing.
