@@ -361,7 +361,8 @@ impl<D: Disk> Log<D> {
             } else {
                 if !is_end_known {
                     is_end_known = true;
-                    log_end = self.log_end(segment, page, (last_lsn, last_epoch))?;
+                    let durable_lsn = self.durable_before_end(index, end_of)?;
+                    log_end = self.log_end(segment, page, (last_lsn, last_epoch), durable_lsn)?;
                     if page >= log_end {
                         break;
                     }
@@ -396,21 +397,34 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
+    /// The number below which everything in a segment was durable, by what stands outside of it.
+    fn durable_before_end(&mut self, index: usize, end_of: EndOf) -> Result<u64, OpenError> {
+        if end_of == EndOf::Log {
+            // After an orderly shutdown everything was.
+            let found = &self.superblock;
+            return Ok(if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 });
+        }
+        // The next segment was begun when the sync had failed, and its first page says what was durable
+        // then. Its other pages do not: they count what was written again as durable.
+        let Some(next) = self.segments.get(index + 1) else { return Ok(0) };
+        let first = self.page_or_future(&next, 0)?;
+        Ok(first.map_or(0, |view| view.info.durable_lsn))
+    }
+
     /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of
-    /// the first such page that no page behind it says was durable. A power cut may have taken it, and
-    /// what lies behind it was no more promised than it was. Number and opening are of the page in front.
+    /// the first such page that neither a page behind it nor `durable_lsn` says was durable. A power cut may
+    /// have taken it, and what lies behind it was no more promised than it was. Number and opening are of
+    /// the page in front.
     fn log_end(
         &mut self,
         segment: &Segment,
         from: u32,
         (last_lsn, last_epoch): (u64, u32),
+        mut durable_lsn: u64,
     ) -> Result<u32, OpenError> {
         if planted::is(Bug::CorruptIsTorn) {
             return Ok(from);
         }
-        // After an orderly shutdown everything was durable.
-        let found = &self.superblock;
-        let mut durable_lsn = if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 };
         for page in from..segment.pages {
             if let Some(view) = self.page_or_future(segment, page)? {
                 durable_lsn = durable_lsn.max(view.info.durable_lsn);

@@ -118,7 +118,18 @@ fn find_ends_in_doubt<D: Disk>(
         if segment.role != Role::Log || last_epoch(reader, segment, identity)? < newest_epoch {
             continue;
         }
-        let end = end_of_undurable(reader, segment, identity, 0)?;
+        // The next segment was begun when the sync had failed, and its first page says what was durable
+        // then. Its other pages do not: they count what was written again as durable.
+        let next = scan.segments[index + 1..].iter().find(|segment| segment.role == Role::Log);
+        let mut durable_lsn = 0;
+        if let Some(next) = next {
+            let seed = SegmentSeed::new(&identity.store_id, next.segment, next.generation);
+            walk_segment(reader, next, seed, &mut |_, page| {
+                durable_lsn = page.map_or(0, |page| page.info.durable_lsn);
+                false
+            })?;
+        }
+        let end = end_of_undurable(reader, segment, identity, durable_lsn)?;
         scan.segments[index].log_end = end;
     }
     Ok(())
