@@ -2,7 +2,7 @@
 //! left by a kill. Only what stood in that page may be missing, and the ledger names it.
 
 use super::{judge::Damage, tape::Recording};
-use crate::disk::{Chunk, FileName, PAGE_BYTES, PageView, pack_key, sim::Image};
+use crate::disk::{Chunk, FileName, PAGE_BYTES, PageView, SegmentSeed, pack_key, sim::Image};
 
 /// One page that is to be damaged.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +28,13 @@ pub(super) fn places(image: &Image) -> Vec<Place> {
 /// What may be missing when this page is.
 pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Damage {
     let mut damage = Damage::default();
-    if !is_segment(place.file.as_str()) {
+    let Some((segment, generation)) = FileName::segment(place.file.as_str()) else {
         // Before its second opening a store has one slot.
         damage.has_cursors = true;
         return damage;
-    }
+    };
+    let store_id = recording.config.origin.store_id.unwrap_or_default();
+    let seed = SegmentSeed::new(&store_id, segment, generation);
     // One that was just created and has nothing yet is none.
     let newest = image
         .list()
@@ -47,7 +49,9 @@ pub(super) fn damage(recording: &Recording, image: &Image, place: Place) -> Dama
     });
     let pages: Vec<&[u8; PAGE_BYTES]> =
         bytes.chunks_exact(PAGE_BYTES).filter_map(|page| page.try_into().ok()).collect();
-    let views: Vec<_> = pages.iter().map(|page| PageView::parse_unchecked(page)).collect();
+    // A page whose own writing was cut proves nothing about another one.
+    let view = |(number, page)| PageView::check(page, seed, number).ok();
+    let views: Vec<_> = (0..).zip(pages).map(view).collect();
     let at = place.page as usize;
     let durable_lsn = views.iter().flatten().map(|view| view.info.durable_lsn).max().unwrap_or(0);
     let lsn = views.get(at).and_then(Option::as_ref).map_or(0, |view| view.info.lsn);
