@@ -328,7 +328,7 @@ fn faults_are_refused_where_they_make_no_sense() {
         ("kind = \"io-error\"\nat = \"1m\"\ncall = \"read\"", "unknown variant `read`"),
         ("kind = \"sync-lies\"\nat = \"1m\"\ncall = \"sync\"", "`call` is of an io-error"),
         ("kind = \"io-error\"\neverywhere = true", "an io-error cannot be everywhere"),
-        ("kind = \"bit-rot\"\nat = \"1m\"", "give it `everywhere = true`"),
+        ("kind = \"bit-rot\"\nchance = \"1%\"", "a bit-rot has no `chance`"),
         ("kind = \"read-only\"\nat = \"1m\"", "for how long?"),
         ("kind = \"disk-full\"\nat = \"1m\"\nfor = \"0s\"", "a length of 0 is none"),
         ("kind = \"kill\"\nat = \"1m\"\nfor = \"5s\"", "not of a kill"),

@@ -621,7 +621,10 @@ fn record(
     let mut store = LinuxStore::open(home, config)
         .map_err(|error| RunError::Open(format!("the simulated store: {error}")))?;
     let oracle = Oracle::new(terms(scenario));
-    let faults = FaultClock::new(disk.clone(), &scenario.faults, description.seed);
+    // Rot comes to every page of some states, whatever time it has in the scenario.
+    let faults: Vec<_> =
+        scenario.faults.iter().filter(|fault| !fault.kind.is_rot()).copied().collect();
+    let faults = FaultClock::new(disk.clone(), &faults, description.seed);
     let mut observer = Taped { oracle, tape: Arc::clone(&tape), faults };
     let sensors = scenario.sensors() as usize;
     let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);

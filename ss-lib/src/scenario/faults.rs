@@ -1,6 +1,11 @@
 //! What goes wrong with a disk in a scenario, and who tells the simulated disk of it.
 
+mod rot;
+
+pub use rot::Rotten;
+
 use crate::disk::sim::{Call, Due, Outcome, Rest, SimDisk, SimFault, draw};
+use rot::Way;
 use serde::Deserialize;
 
 /// What goes wrong.
@@ -67,9 +72,18 @@ impl FaultKind {
         matches!(self, Self::IoError | Self::SyncLies)
     }
 
-    /// Whether it is looked for by an exploration only: a run's oracle knows no disk that forgets.
-    pub const fn is_everywhere_only(self) -> bool {
-        matches!(self, Self::BitRot | Self::MisdirectedWrite)
+    /// How a page goes bad by it, if it does.
+    const fn rot(self) -> Option<Way> {
+        match self {
+            Self::BitRot => Some(Way::Flip),
+            Self::MisdirectedWrite => Some(Way::Misdirect),
+            _ => None,
+        }
+    }
+
+    /// Whether it lets a page go bad that was durable.
+    pub(super) const fn is_rot(self) -> bool {
+        self.rot().is_some()
     }
 }
 
@@ -121,13 +135,23 @@ pub(super) struct FaultClock {
     next: usize,
     /// When the disk is writable again.
     writable_ms: u64,
+    /// Rot that is due and has no page yet that it can come to, with what was drawn for it.
+    waiting: Vec<(Way, u64)>,
+    /// What went bad since somebody asked.
+    rotten: Vec<Rotten>,
     seed: u64,
 }
 
 impl FaultClock {
     pub(super) fn new(disk: SimDisk, faults: &[Fault], seed: u64) -> Self {
         let faults = faults.iter().filter(|fault| !fault.is_everywhere).copied().collect();
-        Self { disk, faults, next: 0, writable_ms: u64::MAX, seed }
+        let (waiting, rotten) = (Vec::new(), Vec::new());
+        Self { disk, faults, next: 0, writable_ms: u64::MAX, waiting, rotten, seed }
+    }
+
+    /// The records whose page went bad since this was last asked.
+    pub(super) fn take_rotten(&mut self) -> Vec<Rotten> {
+        core::mem::take(&mut self.rotten)
     }
 
     /// Operations that changed something on the disk.
@@ -137,6 +161,16 @@ impl FaultClock {
 
     /// It is `now_ms`, in virtual time.
     pub(super) fn advance(&mut self, now_ms: u64) {
+        self.tell(now_ms);
+        while let Some(&(way, drawn)) = self.waiting.first()
+            && let Some(rotten) = rot::rot(&self.disk, way, drawn)
+        {
+            self.waiting.remove(0);
+            self.rotten.extend(rotten);
+        }
+    }
+
+    fn tell(&mut self, now_ms: u64) {
         if now_ms >= self.writable_ms {
             self.writable_ms = u64::MAX;
             self.disk.set_read_only(false);
@@ -163,6 +197,10 @@ impl FaultClock {
                     self.disk.set_next_cut(Outcome::Drawn { number, bytes: 4096 });
                 }
                 kind => {
+                    if let Some(way) = kind.rot() {
+                        self.waiting.push((way, drawn));
+                        continue;
+                    }
                     let Some((call, how)) = call_of(kind, fault.call) else { continue };
                     if fault.chance_ppm > 0 {
                         self.disk.fail_by_chance(call, how, fault.chance_ppm, drawn);

@@ -11,7 +11,7 @@ pub use linux::{Place, RunError, write_image};
 use super::{
     Driver, DriverMemory, Engine, Op, REPLIES_PER_SENSOR, Reply, SensorRun, Summary,
     expect::Judged,
-    faults::{CallName, Fault, FaultKind},
+    faults::{CallName, Fault, FaultKind, Rotten},
     oracle::{DiskTerms, Oracle, Terms, Violation},
     sensors::group_stats,
     text::{Profile, Scenario},
@@ -31,6 +31,10 @@ pub trait Watch {
     fn end(&mut self, op: Op) {}
     /// Virtual time that has passed, in ms. Called about each 100 ms of it.
     fn progress(&mut self, virtual_ms: u64) {}
+    /// The records whose page on the disk went bad since this was last asked.
+    fn take_rotten(&mut self) -> Vec<Rotten> {
+        Vec::new()
+    }
     /// Whether the run should end early.
     fn is_cancelled(&mut self) -> bool {
         false

@@ -30,7 +30,8 @@ pub(super) struct Book {
     pub(super) peeked: Option<usize>,
     pub(super) dropped: Ranges,
     pub(super) rejected_ranges: Ranges,
-    /// What was written and not durable when the power went, where syncs fail: it may be found lost.
+    /// What may be found lost: in a page that went bad, or written and not durable when the power went, where
+    /// syncs fail.
     pub(super) in_doubt: Ranges,
     /// A rejected batch that the ledger has not named yet: (first, end).
     pub(super) unnamed_rejection: Option<(u64, u64)>,

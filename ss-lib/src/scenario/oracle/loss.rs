@@ -2,7 +2,11 @@
 //! store has.
 
 use super::{Book, Oracle, Place, Promise, Terms};
-use crate::{DropCause, Loss, ram::FullPolicy, scenario::Engine};
+use crate::{
+    DropCause, Loss,
+    ram::FullPolicy,
+    scenario::{Engine, faults::Rotten},
+};
 
 /// Records of a chunk on disk at most: it lies in one page of 4 KiB and a record takes a byte at
 /// least. What is over its quota is dropped by chunks.
@@ -12,6 +16,13 @@ const CHUNK_RECORDS_MAX: u64 = 4_096;
 const RECORD_BYTES_MAX: u64 = 64;
 
 impl Oracle {
+    /// The page of these records went bad.
+    pub(in super::super) fn rotted(&mut self, rotten: &Rotten) {
+        if let Some(book) = self.books.iter_mut().find(|book| book.key == rotten.key) {
+            book.in_doubt.add(rotten.first_seq, rotten.end_seq);
+        }
+    }
+
     /// Takes a range that the ledger names out of the books. The newest entries are shown after
     /// every loss, so that what is new in one is what is still held of it.
     pub(super) fn enter_loss<E: Engine>(&mut self, now_ms: u64, loss: &Loss, engine: &E) {
@@ -95,10 +106,10 @@ impl Oracle {
 /// Why this store cannot lose records for this cause, if it cannot.
 fn impossible(terms: &Terms, loss: &Loss, is_in_doubt: bool) -> Option<String> {
     match loss.cause {
-        // A sync had failed over them, and the power went before they were durable.
+        // Their page went bad, or a sync had failed over them and the power went before they were durable.
         DropCause::Corrupt if is_in_doubt => None,
         // No scenario lets memory rot, so that a wrong checksum is the store's own fault.
-        DropCause::Corrupt => Some("nothing rots here".to_owned()),
+        DropCause::Corrupt => Some("these did not rot".to_owned()),
         DropCause::Recycled if terms.policy == FullPolicy::RefuseNew => {
             Some(format!("the policy is {:?}", terms.policy))
         }

@@ -11,7 +11,11 @@ use crate::{
         sim::{self, Image, SimDisk},
     },
     gateway::GatewayConfig,
-    scenario::{Op, RestartError, Stop, faults::FaultClock, text::Scenario},
+    scenario::{
+        Op, RestartError, Stop,
+        faults::{FaultClock, Rotten},
+        text::Scenario,
+    },
 };
 use core::fmt;
 use std::{
@@ -184,6 +188,10 @@ impl<W: Watch> Watch for Faulted<'_, W> {
     fn progress(&mut self, virtual_ms: u64) {
         self.clock.advance(virtual_ms);
         self.watch.progress(virtual_ms);
+    }
+
+    fn take_rotten(&mut self) -> Vec<Rotten> {
+        self.clock.take_rotten()
     }
 
     fn is_cancelled(&mut self) -> bool {

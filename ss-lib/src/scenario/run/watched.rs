@@ -28,6 +28,9 @@ impl<E: Engine, W: Watch> Observer<E> for Watched<'_, W> {
 
     fn wants_end(&mut self, now_ms: u64) -> bool {
         self.watch.progress(now_ms);
+        for rotten in self.watch.take_rotten() {
+            self.oracle.rotted(&rotten);
+        }
         self.is_cancelled = self.watch.is_cancelled();
         self.is_cancelled || Observer::<E>::wants_end(&mut self.oracle, now_ms)
     }

@@ -121,12 +121,6 @@ fn check(
         );
         return fail(table.kind.span(), text);
     }
-    if kind.is_everywhere_only() && !is_everywhere {
-        let text = format!(
-            "{a} {name} is looked for at every operation or not at all: give it `everywhere = true`"
-        );
-        return fail(table.kind.span(), text);
-    }
     if let Some(everywhere) = table.everywhere.as_ref().filter(|_| is_everywhere) {
         if !kind.can_be_everywhere() {
             let text = format!(
