@@ -237,7 +237,7 @@ fn random_scenarios_with_random_faults_keep_every_promise() {
 fn seeds_that_were_broken_once_stay_mended() {
     for seed in [
         57, 83, 108, 115, 121, 122, 131, 178, 616, 755, 958, 1110, 1314, 1589, 1928, 2313, 2349,
-        2940, 3006, 3691, 4534, 5114, 5543,
+        2940, 3006, 3691, 4534, 5114, 5543, 8465,
     ] {
         let broken = broken_by(seed);
         assert!(broken.is_none(), "{}", broken.unwrap());

@@ -312,13 +312,13 @@ impl<D: Disk> Log<D> {
         state.base = base;
         base = self.in_front_in_doubt(base)?;
         state.is_untold = base < state.base;
-        let newest_epoch = if state.is_untold { self.newest_epoch()? } else { 0 };
+        self.find_ends_in_doubt(base, roll, state)?;
         for index in base..self.segments.len() {
             let Some(segment) = self.segments.get(index) else { break };
             let end_of = if is_open && index + 1 == self.segments.len() {
                 EndOf::Log
             } else if index < state.base {
-                self.end_of_doubtful(&segment, newest_epoch)?
+                self.end_of_doubtful(&segment)?
             } else {
                 EndOf::Segment
             };
@@ -331,6 +331,27 @@ impl<D: Disk> Log<D> {
             let last = self.segments.last_mut().filter(|last| last.pages > 0);
             if let Some(last) = last {
                 last.state = SegmentState::Open;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the ends of segments in doubt that stand farther in front of the newest checkpoint than what
+    /// `base` begins: it tells of all their numbers, and a reader that went past a hole in one would miss the
+    /// copies behind it.
+    fn find_ends_in_doubt(
+        &mut self,
+        base: usize,
+        roll: &Roll,
+        state: &mut State,
+    ) -> Result<(), OpenError> {
+        for index in state.base.saturating_sub(DOUBT_REACH)..base {
+            let Some(segment) = self.segments.get(index) else { break };
+            let is_settled = segment.generation > 0 || self.is_complete(&segment)?;
+            if !is_settled && self.end_of_doubtful(&segment)? == EndOf::Doubt {
+                // What it tells of sensors is known already.
+                let mut unused = roll.like();
+                self.roll_segment(index, &segment, EndOf::Doubt, &mut unused, state)?;
             }
         }
         Ok(())

@@ -92,6 +92,11 @@ impl Roll {
         }
     }
 
+    /// Another one for the same store.
+    pub(super) fn like(&self) -> Self {
+        Self::new(u32::try_from(self.sensors_max).unwrap_or(u32::MAX))
+    }
+
     /// Refuses a log with more sensors than can be told apart: what was read of it says too little.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         if self.sensors.len() <= self.sensors_max {
@@ -275,7 +280,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The opening of the newest page in the log.
-    pub(super) fn newest_epoch(&mut self) -> Result<u32, OpenError> {
+    fn newest_epoch(&mut self) -> Result<u32, OpenError> {
         for index in (0..self.segments.len()).rev() {
             let Some(segment) = self.segments.get(index) else { break };
             for page in (0..segment.pages).rev() {
@@ -289,11 +294,8 @@ impl<D: Disk> Log<D> {
 
     /// What the end of a segment in front of the newest checkpoint is. A page of a later opening says that
     /// everything was made durable, or cut, before it.
-    pub(super) fn end_of_doubtful(
-        &mut self,
-        segment: &Segment,
-        newest_epoch: u32,
-    ) -> Result<EndOf, OpenError> {
+    pub(super) fn end_of_doubtful(&mut self, segment: &Segment) -> Result<EndOf, OpenError> {
+        let newest_epoch = self.newest_epoch()?;
         for page in (0..segment.pages).rev() {
             if let Some(view) = self.page_or_future(segment, page)? {
                 let is_settled = view.info.epoch < newest_epoch;
@@ -406,7 +408,12 @@ impl<D: Disk> Log<D> {
         }
         // The next segment was begun when the sync had failed, and its first page says what was durable
         // then. Its other pages do not: they count what was written again as durable.
-        let Some(next) = self.segments.get(index + 1) else { return Ok(0) };
+        let segment = self.segments.get(index);
+        let next = segment.zip(self.segments.get(index + 1)).filter(|(segment, next)| {
+            // A squeezed one, or one farther behind, was begun when more was durable.
+            next.generation == 0 && next.id == segment.id.saturating_add(1)
+        });
+        let Some((_, next)) = next else { return Ok(0) };
         let first = self.page_or_future(&next, 0)?;
         Ok(first.map_or(0, |view| view.info.durable_lsn))
     }

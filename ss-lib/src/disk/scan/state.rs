@@ -59,7 +59,7 @@ pub(super) fn read<D: Disk>(
     let first = first.unwrap_or(0);
     let mut state = State::default();
     let in_doubt = in_front_in_doubt(scan, first);
-    find_ends_in_doubt(reader, scan, identity, (in_doubt, first))?;
+    find_ends_in_doubt(reader, scan, identity, first)?;
     for index in in_doubt..scan.segments.len() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
@@ -93,16 +93,20 @@ fn find_log_end<D: Disk>(
     Ok(())
 }
 
-/// Finds the ends of the segments from `from` to `until`, whose syncs failed. Where some of their pages are
+/// Finds the ends of the segments in front of `until` whose syncs failed. Where some of their pages are
 /// missing, what stands behind these is no more to be relied on, and the next segment has what was made
 /// durable of it. A page of a later opening says that they were made durable, or cut, before it.
 fn find_ends_in_doubt<D: Disk>(
     reader: &mut PageReader<'_, D>,
     scan: &mut Scan,
     identity: &Identity,
-    (from, until): (usize, usize),
+    until: usize,
 ) -> Result<(), DiskError> {
-    if from >= until {
+    // A squeezed one was complete and durable before it counted.
+    let is_doubtful = |segment: &SegmentScan| {
+        segment.role == Role::Log && !segment.has_footer && segment.generation == 0
+    };
+    if !scan.segments[..until].iter().any(is_doubtful) {
         return Ok(());
     }
     let newest = scan.segments.iter().rev().filter(|segment| segment.role == Role::Log);
@@ -113,16 +117,20 @@ fn find_ends_in_doubt<D: Disk>(
             break;
         }
     }
-    for index in from..until {
+    for index in 0..until {
         let segment = &scan.segments[index];
-        if segment.role != Role::Log || last_epoch(reader, segment, identity)? < newest_epoch {
+        if !is_doubtful(segment) || last_epoch(reader, segment, identity)? < newest_epoch {
             continue;
         }
         // The next segment was begun when the sync had failed, and its first page says what was durable
         // then. Its other pages do not: they count what was written again as durable.
         let next = scan.segments[index + 1..].iter().find(|segment| segment.role == Role::Log);
         let mut durable_lsn = 0;
-        if let Some(next) = next {
+        // A squeezed one, or one farther behind, was begun when more was durable.
+        let is_next = |next: &&SegmentScan| {
+            next.generation == 0 && next.segment == segment.segment.saturating_add(1)
+        };
+        if let Some(next) = next.filter(is_next) {
             let seed = SegmentSeed::new(&identity.store_id, next.segment, next.generation);
             walk_segment(reader, next, seed, &mut |_, page| {
                 durable_lsn = page.map_or(0, |page| page.info.durable_lsn);
