@@ -325,7 +325,7 @@ fn faults_are_refused_where_they_make_no_sense() {
         ("kind = \"power-cut\"\nevery = \"5m\"\neverywhere = true", "leave them out"),
         ("kind = \"power-cut\"\nchance = \"1%\"", "a power-cut has no `chance`"),
         ("kind = \"io-error\"\nchance = \"1%\"\nevery = \"1m\"", "either `every` or `chance`"),
-        ("kind = \"io-error\"\nat = \"1m\"\ncall = \"read\"", "unknown variant `read`"),
+        ("kind = \"io-error\"\nat = \"1m\"\ncall = \"seek\"", "unknown variant `seek`"),
         ("kind = \"sync-lies\"\nat = \"1m\"\ncall = \"sync\"", "`call` is of an io-error"),
         ("kind = \"io-error\"\neverywhere = true", "an io-error cannot be everywhere"),
         ("kind = \"bit-rot\"\nchance = \"1%\"", "a bit-rot has no `chance`"),

@@ -92,6 +92,7 @@ impl FaultKind {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the calls are named like the disk's")]
 pub enum CallName {
+    Read,
     Write,
     Sync,
     Create,
@@ -220,6 +221,7 @@ const fn call_of(kind: FaultKind, call: CallName) -> Option<(Call, SimFault)> {
         FaultKind::SyncLies => (Call::Sync, SimFault::Io),
         FaultKind::IoError => {
             let call = match call {
+                CallName::Read => Call::Read,
                 CallName::Write => Call::Write,
                 CallName::Sync => Call::Sync,
                 CallName::Create => Call::Create,

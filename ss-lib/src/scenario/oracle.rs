@@ -45,6 +45,8 @@ pub struct DiskTerms {
     /// A sync of this disk may fail: what was written and not durable before a power cut may be missing
     /// among what is there.
     pub sync_fails: bool,
+    /// A read of this disk may fail: then less is handed out than is there, for this time.
+    pub read_fails: bool,
 }
 
 /// Nobody's place among the handles.
@@ -182,6 +184,10 @@ impl Oracle {
         }
     }
 
+    fn may_fail_to_read(&self) -> bool {
+        self.terms.disk.is_some_and(|disk| disk.read_fails)
+    }
+
     fn answer<E: Engine>(
         &mut self,
         now_ms: u64,
@@ -276,10 +282,14 @@ impl<E: Engine> Observer<E> for Oracle {
     }
 
     fn peeked(&mut self, now_ms: u64, sensor: Sensor, records: &[Record]) {
+        let may_fail = self.may_fail_to_read();
         let index = self.index(sensor);
         let book = &mut self.books[index];
         if book.in_doubt.reach(book.head_seq) {
             // A look has no effect: it passes what is lost, and whoever takes it out names that.
+            return;
+        }
+        if may_fail && records.is_empty() {
             return;
         }
         book.peeked = Some(records.len());
@@ -312,7 +322,8 @@ impl<E: Engine> Observer<E> for Oracle {
             return self.blame(Promise::Tokens, now_ms, place, seen);
         }
         let held = book.held_count();
-        if records.len() as u64 > held || peeked.is_some_and(|peeked| peeked != records.len()) {
+        let is_as_seen = peeked.is_none_or(|peeked| peeked == records.len());
+        if records.len() as u64 > held || !(is_as_seen || self.may_fail_to_read()) {
             let seen =
                 format!("{} records came out, {held} are held, {peeked:?} seen", records.len());
             return self.blame(Promise::Order, now_ms, place, seen);
@@ -329,7 +340,7 @@ impl<E: Engine> Observer<E> for Oracle {
 
     fn nothing_delivered(&mut self, now_ms: u64, sensor: Sensor) {
         let book = self.book(sensor);
-        if book.is_ready() {
+        if book.is_ready() && !self.may_fail_to_read() {
             let seen =
                 format!("nothing was handed out, {} records are unsent", book.unsent_count());
             let first_seq = book.head_seq;

@@ -246,10 +246,9 @@ fn figures<E: Engine>(
 
 /// What the oracle is told of a scenario's store and its disk.
 pub(super) fn terms(scenario: &Scenario) -> Terms {
-    let may_fail_sync = |fault: &Fault| {
-        fault.kind == FaultKind::SyncLies
-            || (fault.kind == FaultKind::IoError && fault.call == CallName::Sync)
-    };
+    let has_error = |fault: &Fault, call| fault.kind == FaultKind::IoError && fault.call == call;
+    let may_fail_sync =
+        |fault: &Fault| fault.kind == FaultKind::SyncLies || has_error(fault, CallName::Sync);
     Terms {
         epoch: scenario.store_config().epoch,
         policy: scenario.store_config().policy,
@@ -258,6 +257,7 @@ pub(super) fn terms(scenario: &Scenario) -> Terms {
             quota_bytes: disk.quota_bytes,
             disk_max_bytes: disk.disk_max_bytes,
             sync_fails: scenario.faults.iter().any(may_fail_sync),
+            read_fails: scenario.faults.iter().any(|fault| has_error(fault, CallName::Read)),
         }),
     }
 }
