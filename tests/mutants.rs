@@ -5,6 +5,8 @@
 mod allocations;
 mod corruption;
 mod damage;
+mod doubt;
+mod explore;
 mod field_bugs;
 mod format;
 mod gateway_faults;
@@ -13,6 +15,9 @@ mod golden;
 mod hostile;
 mod looking;
 mod model;
+mod oracle;
+mod real_files;
+mod recovery_memory;
 mod restarts;
 mod salvage;
 mod sizes;
