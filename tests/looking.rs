@@ -1,7 +1,11 @@
 //! What a person asks of a store: was a bad page ever promised, which records of when, what does a page
 //! say.
 #![cfg(not(feature = "shuttle"))]
-#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers are tests too, and test data are small"
+)]
 
 use ss_lib::{
     SensorKey,
@@ -235,6 +239,41 @@ fn what_a_hole_explains_is_not_lost() {
     let (_, plan, _) = look(&disk);
     assert_eq!((plan.losses.len(), plan.records_lost), (1, 2));
     assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
+}
+
+/// FORMAT.md: a checkpoint is complete if every page up to its end is valid and the number in that is right.
+#[test]
+fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    for id in 0..1_500 {
+        writer.register(SensorKey { source: 1, id }, Some(1_000), 0);
+    }
+    writer.begin();
+    writer.add(KEY, 10);
+    writer.spill();
+    let files = writer.disk.files();
+    let segment = |spoil: &dyn Fn(&mut Vec<u8>)| {
+        let disk = MemoryDisk::new(files.clone());
+        disk.edit(FILE, spoil);
+        scan(&disk).unwrap().segments[0].clone()
+    };
+    let sound = segment(&|_| ());
+    assert!(sound.has_checkpoint && sound.checkpoint_pages >= 3, "{sound:?}");
+    let last = sound.checkpoint_pages as usize - 1;
+    for page in 0..=last {
+        let found = segment(&|file| file[page * PAGE_BYTES + 30] ^= 1);
+        assert!(!found.has_checkpoint && found.checkpoint_pages == 0, "page {page}: {found:?}");
+    }
+    let found = segment(&|file| {
+        let page = &mut file[last * PAGE_BYTES..][..PAGE_BYTES];
+        // The number is what the page ends with.
+        let used = usize::from(u16::from_le_bytes([page[6], page[7]]));
+        page[used - 2] ^= 1;
+        let place = Place { store_id: [1; 16], segment: 0, generation: 0, page: last as u32 };
+        place.fix_crc(page);
+    });
+    assert_eq!(found.pages_valid, sound.pages_valid);
+    assert!(!found.has_checkpoint && found.checkpoint_pages == 0, "{found:?}");
 }
 
 /// A store that is damaged a second time has lost what is new, and not what the ledger has already.

@@ -452,3 +452,6 @@ impl<D: Disk> Log<D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
