@@ -276,6 +276,47 @@ fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
     assert!(!found.has_checkpoint && found.checkpoint_pages == 0, "{found:?}");
 }
 
+/// FORMAT.md: a segment is sealed if its last page is a footer, alone in its page, with its index in front of
+/// it. Without that its records are found by walking, and somebody is told.
+#[test]
+fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
+    let writer = golden::clean();
+    let files = writer.disk.files();
+    let look_at = |spoil: &dyn Fn(&mut Vec<u8>)| {
+        let disk = MemoryDisk::new(files.clone());
+        disk.edit(FILE, spoil);
+        look(&disk)
+    };
+    let (sound, _, records) = look_at(&|_| ());
+    let sound = &sound.segments[0];
+    assert!(sound.is_sealed && sound.index_pages == 2 && sound.tail_cut.is_none(), "{sound:?}");
+    let footer = sound.pages - 1;
+    let at = |page: u32| page as usize * PAGE_BYTES;
+    let dump =
+        decode_page(&writer.disk, &scan(&writer.disk).unwrap(), &FileName::new(FILE), footer);
+    let footer_chunk = dump.unwrap().chunks[0].offset as usize;
+    let spoilers: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
+        ("the index rots", &|file| file[at(footer - 1) + 30] ^= 1),
+        ("the footer rots", &|file| file[at(footer) + 30] ^= 1),
+        ("a page stands behind the footer", &|file| file.extend([0; PAGE_BYTES])),
+        ("the footer says that the index begins later", &|file| {
+            let page = &mut file[at(footer)..][..PAGE_BYTES];
+            // Behind the length and the tag.
+            page[footer_chunk + 2] += 1;
+            let store_id = writer.store_id;
+            Place { store_id, segment: 0, generation: 0, page: footer }.fix_crc(page);
+        }),
+    ];
+    for (what, spoil) in spoilers {
+        let (scan, plan, found) = look_at(spoil);
+        let segment = &scan.segments[0];
+        assert!(!segment.is_sealed, "{what}: {segment:?}");
+        let cut = segment.tail_cut.unwrap_or_else(|| panic!("{what}: {segment:?}"));
+        assert_eq!(cut.why, CutReason::IndexBad, "{what}");
+        assert_eq!((found.len(), plan.records_lost), (records.len(), 0), "{what}");
+    }
+}
+
 /// A store that is damaged a second time has lost what is new, and not what the ledger has already.
 #[test]
 fn what_the_ledger_knows_is_not_lost_again() {
