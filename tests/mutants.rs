@@ -21,3 +21,4 @@ mod recovery_memory;
 mod restarts;
 mod salvage;
 mod sizes;
+mod squeeze;
