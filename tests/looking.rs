@@ -241,6 +241,9 @@ fn what_a_hole_explains_is_not_lost() {
     assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
 }
 
+/// What is done to a segment's file.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// FORMAT.md: a checkpoint is complete if every page up to its end is valid and the number in that is right.
 #[test]
 fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
@@ -252,7 +255,7 @@ fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
     writer.add(KEY, 10);
     writer.spill();
     let files = writer.disk.files();
-    let segment = |spoil: &dyn Fn(&mut Vec<u8>)| {
+    let segment = |spoil: Spoil<'_>| {
         let disk = MemoryDisk::new(files.clone());
         disk.edit(FILE, spoil);
         scan(&disk).unwrap().segments[0].clone()
@@ -282,7 +285,7 @@ fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
 fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
     let writer = golden::clean();
     let files = writer.disk.files();
-    let look_at = |spoil: &dyn Fn(&mut Vec<u8>)| {
+    let look_at = |spoil: Spoil<'_>| {
         let disk = MemoryDisk::new(files.clone());
         disk.edit(FILE, spoil);
         look(&disk)
@@ -295,7 +298,7 @@ fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
     let dump =
         decode_page(&writer.disk, &scan(&writer.disk).unwrap(), &FileName::new(FILE), footer);
     let footer_chunk = dump.unwrap().chunks[0].offset as usize;
-    let spoilers: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
+    let spoilers: [(&str, Spoil<'_>); 4] = [
         ("the index rots", &|file| file[at(footer - 1) + 30] ^= 1),
         ("the footer rots", &|file| file[at(footer) + 30] ^= 1),
         ("a page stands behind the footer", &|file| file.extend([0; PAGE_BYTES])),
