@@ -10,8 +10,9 @@
 use ss_lib::{
     SensorKey,
     disk::{
-        CutReason, Durable, Exported, FileName, IdentitySource, PAGE_BYTES, PageClass, PageFault,
-        RecordFilter, Records, Role, ScanError, decode_page, plan, scan,
+        Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, PAGE_BYTES,
+        PageClass, PageFault, RecordFilter, Records, Role, ScanError, Verdict, decode_page, plan,
+        scan,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -318,6 +319,59 @@ fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
         assert_eq!(cut.why, CutReason::IndexBad, "{what}");
         assert_eq!((found.len(), plan.records_lost), (records.len(), 0), "{what}");
     }
+}
+
+/// What a cut takes with it is not put back page by page, and what lies in front of it is.
+#[test]
+fn a_bad_page_in_front_of_a_cut_is_replaced_and_one_behind_it_is_cut() {
+    let disk = golden::clean().disk;
+    let pages = look(&disk).0.segments[0].pages;
+    let index = pages - 2;
+    for page in [1, index] {
+        disk.edit(FILE, |file| file[page as usize * PAGE_BYTES + 30] ^= 1);
+    }
+    let (_, plan, _) = look(&disk);
+    let mut seen = Vec::new();
+    for action in &plan.actions {
+        match action {
+            Action::ReplacePages { file, first_page, pages, .. } => {
+                seen.push((file.as_str(), *first_page, *pages));
+            }
+            Action::Cut { file, from_page, pages, .. } => {
+                seen.push((file.as_str(), *from_page, *pages));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(seen, [(FILE, 1, 1), (FILE, index, 2)], "{:?}", plan.actions);
+    assert_eq!(mend(&disk).verdict, Verdict::Sound);
+    assert_eq!(look(&disk).1.actions, []);
+}
+
+/// A store of several segments whose newest checkpoint rotted goes on from the one before; one that has no
+/// other is refused, untouched.
+#[test]
+fn an_opening_goes_back_to_the_checkpoint_before_and_no_further() {
+    let open = |disk: &MemoryDisk| {
+        Gateway::open(FaultyDisk::over(disk.clone()), &GatewayConfig::new(8))
+            .map(|gateway| gateway.recovery().records)
+    };
+    let writer = golden::clean();
+    let held = writer.sensors.values().map(|sensor| sensor.held().count() as u64).sum::<u64>();
+    let sound = MemoryDisk::new(writer.disk.files());
+    assert_eq!(open(&sound).unwrap(), held);
+    let rotten = MemoryDisk::new(writer.disk.files());
+    rotten.edit("0000000000000002-00.seg", |file| file[100] ^= 1);
+    assert!(open(&rotten).is_ok());
+
+    let disk = half_durable().disk;
+    assert_eq!(open(&MemoryDisk::new(disk.files())).unwrap(), 40);
+    disk.edit(FILE, |file| file[20] ^= 1);
+    let before = disk.files();
+    assert!(matches!(open(&disk), Err(OpenError::NoCheckpoint)));
+    let mut after = disk.files();
+    after.remove("lock");
+    assert!(before == after, "a refused opening changed something");
 }
 
 /// A store that is damaged a second time has lost what is new, and not what the ledger has already.

@@ -52,7 +52,11 @@ fn a_pass_makes_room_without_losing_a_page_of_a_sensor() {
 /// ⌈index pages / fence step⌉.
 #[test]
 fn a_footer_names_the_first_key_of_every_so_manyeth_index_page() {
+    let most = if cfg!(miri) { 643 } else { 2_561 };
     for index_pages in (0..4).chain(639..643).chain(1_279..1_283).chain([2_561]) {
+        if index_pages > most {
+            break;
+        }
         let mut fences = Fences::new(40);
         for page in 0..index_pages {
             // Only the first entry of a page is its fence.

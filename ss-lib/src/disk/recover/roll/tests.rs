@@ -29,7 +29,8 @@ fn a_sensor_is_found_from_every_place() {
         let at = roll.find(10 * key).unwrap_err();
         roll.add(at, sensor(10 * key));
     }
-    for from in 0..sensors {
+    let step = if cfg!(miri) { 7 } else { 1 };
+    for from in (0..sensors).step_by(step) {
         for to in 0..sensors {
             let place = to as usize;
             assert_eq!(roll.find(10 * from), Ok(from as usize));
