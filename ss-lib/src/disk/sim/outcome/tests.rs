@@ -283,7 +283,8 @@ fn blocks_are_drawn_whole_or_by_grains_and_each_drawing_is_another() {
             for (part, byte) in found.chunks(bytes).zip(&parts) {
                 assert!([1, 2].contains(byte) && part.iter().all(|other| other == byte));
             }
-            landed[parts.iter().filter(|byte| **byte == 2).count() * 8 / parts.len()] += 1;
+            let new: usize = parts.iter().map(|byte| usize::from(*byte - 1)).sum();
+            landed[new * 8 / parts.len()] += 1;
             drawings.insert(parts);
         }
         // From almost nothing to almost everything.
