@@ -1,13 +1,18 @@
 //! What a person asks of a store: was a bad page ever promised, which records of when, what does a page
 //! say.
 #![cfg(not(feature = "shuttle"))]
-#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers are tests too, and test data are small"
+)]
 
 use ss_lib::{
     SensorKey,
     disk::{
-        CutReason, Durable, Exported, FileName, IdentitySource, PAGE_BYTES, PageClass, PageFault,
-        RecordFilter, Records, Role, ScanError, decode_page, plan, scan,
+        Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, PAGE_BYTES,
+        PageClass, PageFault, RecordFilter, Records, Role, ScanError, Verdict, decode_page, plan,
+        scan,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -235,6 +240,138 @@ fn what_a_hole_explains_is_not_lost() {
     let (_, plan, _) = look(&disk);
     assert_eq!((plan.losses.len(), plan.records_lost), (1, 2));
     assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
+}
+
+/// What is done to a segment's file.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+/// FORMAT.md: a checkpoint is complete if every page up to its end is valid and the number in that is right.
+#[test]
+fn a_checkpoint_without_one_of_its_pages_or_its_number_is_not_complete() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    for id in 0..1_500 {
+        writer.register(SensorKey { source: 1, id }, Some(1_000), 0);
+    }
+    writer.begin();
+    writer.add(KEY, 10);
+    writer.spill();
+    let files = writer.disk.files();
+    let segment = |spoil: Spoil<'_>| {
+        let disk = MemoryDisk::new(files.clone());
+        disk.edit(FILE, spoil);
+        scan(&disk).unwrap().segments[0].clone()
+    };
+    let sound = segment(&|_| ());
+    assert!(sound.has_checkpoint && sound.checkpoint_pages >= 3, "{sound:?}");
+    let last = sound.checkpoint_pages as usize - 1;
+    for page in 0..=last {
+        let found = segment(&|file| file[page * PAGE_BYTES + 30] ^= 1);
+        assert!(!found.has_checkpoint && found.checkpoint_pages == 0, "page {page}: {found:?}");
+    }
+    let found = segment(&|file| {
+        let page = &mut file[last * PAGE_BYTES..][..PAGE_BYTES];
+        // The number is what the page ends with.
+        let used = usize::from(u16::from_le_bytes([page[6], page[7]]));
+        page[used - 2] ^= 1;
+        let place = Place { store_id: [1; 16], segment: 0, generation: 0, page: last as u32 };
+        place.fix_crc(page);
+    });
+    assert_eq!(found.pages_valid, sound.pages_valid);
+    assert!(!found.has_checkpoint && found.checkpoint_pages == 0, "{found:?}");
+}
+
+/// FORMAT.md: a segment is sealed if its last page is a footer, alone in its page, with its index in front of
+/// it. Without that its records are found by walking, and somebody is told.
+#[test]
+fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
+    let writer = golden::clean();
+    let files = writer.disk.files();
+    let look_at = |spoil: Spoil<'_>| {
+        let disk = MemoryDisk::new(files.clone());
+        disk.edit(FILE, spoil);
+        look(&disk)
+    };
+    let (sound, _, records) = look_at(&|_| ());
+    let sound = &sound.segments[0];
+    assert!(sound.is_sealed && sound.index_pages == 2 && sound.tail_cut.is_none(), "{sound:?}");
+    let footer = sound.pages - 1;
+    let at = |page: u32| page as usize * PAGE_BYTES;
+    let dump =
+        decode_page(&writer.disk, &scan(&writer.disk).unwrap(), &FileName::new(FILE), footer);
+    let footer_chunk = dump.unwrap().chunks[0].offset as usize;
+    let spoilers: [(&str, Spoil<'_>); 4] = [
+        ("the index rots", &|file| file[at(footer - 1) + 30] ^= 1),
+        ("the footer rots", &|file| file[at(footer) + 30] ^= 1),
+        ("a page stands behind the footer", &|file| file.extend([0; PAGE_BYTES])),
+        ("the footer says that the index begins later", &|file| {
+            let page = &mut file[at(footer)..][..PAGE_BYTES];
+            // Behind the length and the tag.
+            page[footer_chunk + 2] += 1;
+            let store_id = writer.store_id;
+            Place { store_id, segment: 0, generation: 0, page: footer }.fix_crc(page);
+        }),
+    ];
+    for (what, spoil) in spoilers {
+        let (scan, plan, found) = look_at(spoil);
+        let segment = &scan.segments[0];
+        assert!(!segment.is_sealed, "{what}: {segment:?}");
+        let cut = segment.tail_cut.unwrap_or_else(|| panic!("{what}: {segment:?}"));
+        assert_eq!(cut.why, CutReason::IndexBad, "{what}");
+        assert_eq!((found.len(), plan.records_lost), (records.len(), 0), "{what}");
+    }
+}
+
+/// What a cut takes with it is not put back page by page, and what lies in front of it is.
+#[test]
+fn a_bad_page_in_front_of_a_cut_is_replaced_and_one_behind_it_is_cut() {
+    let disk = golden::clean().disk;
+    let pages = look(&disk).0.segments[0].pages;
+    let index = pages - 2;
+    for page in [1, index] {
+        disk.edit(FILE, |file| file[page as usize * PAGE_BYTES + 30] ^= 1);
+    }
+    let (_, plan, _) = look(&disk);
+    let mut seen = Vec::new();
+    for action in &plan.actions {
+        match action {
+            Action::ReplacePages { file, first_page, pages, .. } => {
+                seen.push((file.as_str(), *first_page, *pages));
+            }
+            Action::Cut { file, from_page, pages, .. } => {
+                seen.push((file.as_str(), *from_page, *pages));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(seen, [(FILE, 1, 1), (FILE, index, 2)], "{:?}", plan.actions);
+    assert_eq!(mend(&disk).verdict, Verdict::Sound);
+    assert_eq!(look(&disk).1.actions, []);
+}
+
+/// A store of several segments whose newest checkpoint rotted goes on from the one before; one that has no
+/// other is refused, untouched.
+#[test]
+fn an_opening_goes_back_to_the_checkpoint_before_and_no_further() {
+    let open = |disk: &MemoryDisk| {
+        Gateway::open(FaultyDisk::over(disk.clone()), &GatewayConfig::new(8))
+            .map(|gateway| gateway.recovery().records)
+    };
+    let writer = golden::clean();
+    let held = writer.sensors.values().map(|sensor| sensor.held().count() as u64).sum::<u64>();
+    let sound = MemoryDisk::new(writer.disk.files());
+    assert_eq!(open(&sound).unwrap(), held);
+    let rotten = MemoryDisk::new(writer.disk.files());
+    rotten.edit("0000000000000002-00.seg", |file| file[100] ^= 1);
+    assert!(open(&rotten).is_ok());
+
+    let disk = half_durable().disk;
+    assert_eq!(open(&MemoryDisk::new(disk.files())).unwrap(), 40);
+    disk.edit(FILE, |file| file[20] ^= 1);
+    let before = disk.files();
+    assert!(matches!(open(&disk), Err(OpenError::NoCheckpoint)));
+    let mut after = disk.files();
+    after.remove("lock");
+    assert!(before == after, "a refused opening changed something");
 }
 
 /// A store that is damaged a second time has lost what is new, and not what the ledger has already.

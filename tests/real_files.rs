@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers are tests too")]
 
 use ss_lib::disk::{
-    PAGE_BYTES, RealDisk, RepairOptions, SalvageOptions, ScanError, Verdict, plan, repair, salvage,
-    scan,
+    Disk, Operation, PAGE_BYTES, RealDisk, RepairOptions, SalvageOptions, ScanError, Verdict, plan,
+    repair, salvage, scan,
 };
 use ss_tests::disk::golden;
 use std::{
@@ -105,4 +105,56 @@ fn an_empty_directory_is_no_store_and_nothing_is_made_in_it() {
     assert!(matches!(scan(&looking), Err(ScanError::NotAStore)));
     assert!(repair(&looking, &RepairOptions::default()).is_err());
     assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+}
+
+/// A store that a stranger can write to must not make its owner write elsewhere, and what it has open is no
+/// child's.
+#[test]
+fn a_store_is_a_directory_of_files_and_nothing_else_is_opened() {
+    let directory = Directory::new("links");
+    let elsewhere = directory.0.join("elsewhere");
+    fs::write(&elsewhere, "12").unwrap();
+    fs::create_dir(directory.0.join("store")).unwrap();
+    let store = directory.0.join("store");
+    std::os::unix::fs::symlink(&elsewhere, store.join("0000000000000000-00.seg")).unwrap();
+    let error = RealDisk::open_shared(&elsewhere).map(drop).unwrap_err();
+    assert_eq!(error.operation, Operation::Open);
+    assert_eq!(error.error.kind(), std::io::ErrorKind::NotADirectory);
+
+    let disk = RealDisk::open_owned(&store).unwrap();
+    let link = "0000000000000000-00.seg";
+    assert!(disk.open(link).is_err() && disk.open_writable(link).is_err());
+    assert!(disk.create(link).is_err());
+    let file = disk.create("0000000000000001-00.seg").unwrap();
+    let mut names = Vec::new();
+    disk.list(&mut |name, bytes| names.push((name.to_owned(), bytes))).unwrap();
+    names.sort();
+    let wanted = [("0000000000000001-00.seg".to_owned(), 0), ("lock".to_owned(), 0)];
+    assert_eq!(names, wanted);
+    // One owner, and whoever looks beside it.
+    let other = RealDisk::open_owned(&store).map(drop).unwrap_err();
+    assert_eq!(
+        (other.operation, other.error.kind()),
+        (Operation::Lock, std::io::ErrorKind::WouldBlock)
+    );
+    let looking = RealDisk::open_shared(&store).unwrap();
+    let looked_at = looking.open("0000000000000001-00.seg").unwrap();
+
+    let mut open = 0;
+    for entry in fs::read_dir("/proc/self/fd").unwrap() {
+        let entry = entry.unwrap();
+        if !fs::read_link(entry.path()).is_ok_and(|path| path.starts_with(&store)) {
+            continue;
+        }
+        let info = Path::new("/proc/self/fdinfo").join(entry.file_name());
+        let info = fs::read_to_string(info).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        // O_CLOEXEC, as Linux has it on x86 and ARM.
+        assert_ne!(u32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000, 0, "{info}");
+        open += 1;
+    }
+    // Two directories, the lock, two files.
+    assert_eq!(open, 5);
+    drop((file, looked_at));
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"12");
 }

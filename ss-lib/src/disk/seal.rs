@@ -255,3 +255,6 @@ impl Fences {
         (fields, out.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

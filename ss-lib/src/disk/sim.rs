@@ -44,6 +44,8 @@ mod fault;
 mod image;
 mod journal;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{Call, Due, SimFault};
 pub use image::Image;

@@ -312,6 +312,51 @@ mod tests {
         assert_eq!(ledger.unlisted(Sensor(3), 3, 9).collect::<Vec<_>>(), [(3, 9)]);
     }
 
+    /// Whoever writes the ledger elsewhere does so in parts, and gets every entry once.
+    #[test]
+    #[cfg(feature = "std")]
+    fn entries_are_handed_out_in_parts_until_the_last() {
+        let (mut ring, mut newest, mut unsaved) = ([Loss::NONE; 9], [0_u8; 8], [false; 9]);
+        let mut state = LedgerState::EMPTY;
+        let mut ledger = Ledger {
+            ring: &mut ring,
+            newest: &mut newest,
+            unsaved: &mut unsaved,
+            state: &mut state,
+        };
+        for sensor in 0..7 {
+            ledger.record(loss(sensor, 0, 10 + sensor));
+        }
+        let counts = |part: &[Loss]| part.iter().map(|entry| entry.count).collect::<Vec<_>>();
+        for room in 1..12 {
+            let (mut at, mut copied) = (0, Vec::new());
+            let mut out = [Loss::NONE; 12];
+            while at < ledger.ring.len() {
+                let (count, next) = ledger.copy_from(at, &mut out[..room]);
+                assert!(next > at && count <= room, "{room}: {at}, {next}");
+                copied.extend(counts(&out[..count]));
+                at = next;
+            }
+            assert_eq!(copied, [10, 11, 12, 13, 14, 15, 16], "{room}");
+            assert_eq!(ledger.copy_from(at, &mut out[..room]), (0, at));
+        }
+        // The same of those that were not saved, each of them once until it grows.
+        let mut out = [Loss::NONE; 4];
+        let (count, at) = ledger.take_unsaved(0, &mut out);
+        assert_eq!((counts(&out[..count]), at), (vec![10, 11, 12, 13], 4));
+        assert!(!ledger.is_newest_unsaved(Sensor(3)) && ledger.is_newest_unsaved(Sensor(4)));
+        let (count, at) = ledger.take_unsaved(at, &mut out);
+        assert_eq!((counts(&out[..count]), at), (vec![14, 15, 16], 9));
+        ledger.record(loss(2, 12, 8));
+        let (count, at) = ledger.take_unsaved(0, &mut out);
+        assert_eq!((counts(&out[..count]), at), (vec![20], 9));
+        ledger.mark_all_unsaved();
+        let (count, at) = ledger.take_unsaved(0, &mut out);
+        assert_eq!((counts(&out[..count]), at), (vec![10, 11, 20, 13], 4));
+        ledger.mark_all_saved();
+        assert_eq!(ledger.take_unsaved(0, &mut out), (0, 9));
+    }
+
     #[test]
     fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
         let (mut ring, mut newest) = ([Loss::NONE; 2], [0_u8; 3]);

@@ -474,3 +474,6 @@ impl<D: Disk> Log<D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

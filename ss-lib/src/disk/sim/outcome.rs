@@ -344,3 +344,6 @@ fn stale_block(image: &Image, file: u32, seed: u64) -> [u8; BLOCK_BYTES] {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;

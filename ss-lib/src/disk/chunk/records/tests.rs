@@ -129,6 +129,23 @@ fn what_is_skipped_and_another_epoch_come_back() {
 }
 
 #[test]
+fn every_clock_comes_back_with_every_form() {
+    for form in [Form::Grid, Form::Stamped, Form::Event] {
+        for clock in [ClockKind::Monotonic, ClockKind::Utc, ClockKind::Caller] {
+            let run = RunHeader { clock, ..header(form) };
+            let page = page(|page| {
+                assert_eq!(page.push_records(&run, &vec![1; 2 * form.record_bytes()]), 2);
+            });
+            let records = records_of(&page);
+            assert_eq!(records.len(), 2);
+            for record in records {
+                assert_eq!((record.clock, record.kind), (clock, form.kind()));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_page_passes_nowhere_but_in_its_place() {
     let page = page(|_| ());
     let seeds = [

@@ -1,0 +1,84 @@
+//! What squeezing costs the disk. It is to be cheap beside what it saves: a group of sensors is gathered
+//! from the pages that hold them, and a group that is too large or too small costs pages read in vain.
+#![cfg(not(feature = "shuttle"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers are tests too, and test data are small"
+)]
+
+use ss_lib::{
+    Record, SensorConfig, SensorKey,
+    disk::PAGE_BYTES,
+    gateway::{Gateway, GatewayConfig},
+};
+use ss_tests::disk::{
+    faulty::{Call, FaultyDisk},
+    memory::MemoryDisk,
+};
+
+/// Reads for each page of the segments that were squeezed, in tenths.
+fn tenths_of_reads_a_page(sensors: u32, records_each: u64, busy: u64) -> u64 {
+    let disk = FaultyDisk::over(MemoryDisk::default());
+    let config = GatewayConfig {
+        pool_bytes: 64 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 1 << 20,
+        reserve_bytes: 0,
+        ..GatewayConfig::new(sensors)
+    };
+    let mut gateway = Gateway::open(disk.clone(), &config).unwrap();
+    let key = |id| SensorKey { source: 1, id: id * 7 };
+    let register = |id| gateway.register(SensorConfig::event(key(id))).unwrap();
+    let all: Vec<_> = (0..sensors).map(register).collect();
+    let mut added = vec![0_u64; all.len()];
+    while gateway.disk().segments < 7 {
+        for (place, &sensor) in all.iter().enumerate() {
+            let records = if place == 3 { records_each * busy } else { records_each };
+            for _ in 0..records {
+                gateway.append_event(sensor, added[place] as u32 * 31, added[place]).unwrap();
+                added[place] += 1;
+            }
+        }
+        gateway.sync().unwrap();
+    }
+    assert_eq!(gateway.disk().segments_squeezed, 0);
+    let (before, mut at_ms) = (disk.calls(Call::Read), 0);
+    while gateway.disk().segments_squeezed < 3 {
+        at_ms += 10;
+        gateway.tick(at_ms);
+        assert!(at_ms < 100_000, "no segment is squeezed");
+    }
+    let reads = disk.calls(Call::Read) - before;
+    let pages = 3 * (config.segment_bytes / PAGE_BYTES as u64);
+    // Nothing of it is lost by it.
+    let mut out = vec![Record::default(); 4_096];
+    for (place, &sensor) in all.iter().enumerate() {
+        let mut next = 0;
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            for record in &out[..token.count() as usize] {
+                assert_eq!((record.seq, record.time_ms), (next, next), "{place}");
+                next += 1;
+            }
+            gateway.ack(token).unwrap();
+        }
+        assert_eq!(next, added[place]);
+    }
+    10 * reads / pages
+}
+
+/// Of many small groups each reads pages that others read as well; the bounds are what it takes, and a tenth.
+#[test]
+fn a_squeeze_reads_a_page_a_few_times() {
+    for (sensors, records_each, busy, tenths_max) in [
+        (10, 40, 1, 95),
+        (100, 4, 1, 120),
+        (100, 20, 1, 66),
+        (1_000, 2, 1, 107),
+        // One sensor alone has more than fits into a group.
+        (100, 4, 400, 46),
+    ] {
+        let tenths = tenths_of_reads_a_page(sensors, records_each, busy);
+        assert!(tenths <= tenths_max, "{sensors} sensors, {records_each}, {busy}: {tenths} tenths");
+    }
+}
