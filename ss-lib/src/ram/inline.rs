@@ -306,7 +306,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        self.books.ledger.stats()
+        self.books.ledger.stats(&self.books.ring)
     }
 
     fn losses_recorded(&self) -> u64 {

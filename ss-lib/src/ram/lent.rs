@@ -295,7 +295,7 @@ impl Memory for Lent<'_> {
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        self.ledger.stats()
+        self.ledger.stats(self.memory.losses)
     }
 
     fn losses_recorded(&self) -> u64 {

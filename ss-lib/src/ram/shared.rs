@@ -376,7 +376,8 @@ impl<T> Memory for Shared<T> {
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        enter(&self.0.ledger).state.stats()
+        let ledger = enter(&self.0.ledger);
+        ledger.state.stats(&ledger.ring)
     }
 
     fn losses_recorded(&self) -> u64 {

@@ -128,8 +128,7 @@ impl<B: Backing> Store<B> {
         value: u32,
         at: Timestamp,
     ) -> Result<u64, AppendError> {
-        let sample = Sample { time_ms: at.ms, value, clock: at.clock, kind: Kind::TimeSeries };
-        self.add_of_kind::<false>(sensor, sample)
+        self.add_of_kind::<false>(sensor, at.ms, value, at.clock)
     }
 
     /// Adds an event with a timestamp of the caller's: kept exactly, in any order, any value.
@@ -141,28 +140,31 @@ impl<B: Backing> Store<B> {
         value: u32,
         ts_ms: u64,
     ) -> Result<u64, AppendError> {
-        let sample = Sample { time_ms: ts_ms, value, clock: ClockKind::Caller, kind: Kind::Event };
-        self.add_of_kind::<true>(sensor, sample)
+        self.add_of_kind::<true>(sensor, ts_ms, value, ClockKind::Caller)
     }
 
     #[cfg(feature = "std")]
     pub(crate) fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
-        match sample.kind {
-            Kind::TimeSeries => self.add_of_kind::<false>(sensor, sample),
-            Kind::Event => self.add_of_kind::<true>(sensor, sample),
+        let Sample { time_ms, value, clock, kind } = sample;
+        match kind {
+            Kind::TimeSeries => self.add_of_kind::<false>(sensor, time_ms, value, clock),
+            Kind::Event => self.add_of_kind::<true>(sensor, time_ms, value, clock),
         }
     }
 
     /// Each kind has a way of its own, straight to where almost every add ends. Never as a part of its
-    /// caller, whose variables would take the registers.
+    /// caller, whose variables would take the registers. The sample comes in parts: in registers, and not
+    /// by way of memory.
     #[inline(never)]
     fn add_of_kind<const EVENT: bool>(
         &mut self,
         sensor: Sensor,
-        sample: Sample,
+        time_ms: u64,
+        value: u32,
+        clock: ClockKind,
     ) -> Result<u64, AppendError> {
         let kind = if EVENT { Kind::Event } else { Kind::TimeSeries };
-        let sample = Sample { kind, ..sample };
+        let sample = Sample { time_ms, value, clock, kind };
         let appended = self.backing.with_chain(sensor, |chain, env| {
             // Asked under the chain's lock, which `shut_down` passes through: see there.
             if env.is_closing() {
