@@ -291,7 +291,10 @@ mod tests {
         let mut out = [Loss::NONE; 2];
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].count, out[1].count), (11, 12));
-        assert_eq!((ledger.state.stats(ledger.ring).records, ledger.state.stats(ledger.ring).forgotten), (33, 10));
+        assert_eq!(
+            (ledger.state.stats(ledger.ring).records, ledger.state.stats(ledger.ring).forgotten),
+            (33, 10)
+        );
     }
 
     #[test]
