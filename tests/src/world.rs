@@ -49,8 +49,9 @@ pub const WORLDS: [World; 15] = [
     twins::<3, 1, 8, 64, 8>(40, 150, 100),
     twins::<20, 3, 24, 8, 8>(60, 12, 100),
     twins::<2, 1, 4, 1024, 2>(20, 1_100, 30),
+    // As many sectors as an inline store can count, and one more.
     twins::<5, 1, 255, 8, 8>(30, 120, 20),
-    twins::<5, 1, 256, 8, 8>(30, 120, 20),
+    shared(5, 256, 32, 30, 120, 20),
     // Fewer sectors than sensors: some sensor has none.
     shared(3, 1, 32, 40, 4, 80),
     shared(3, 2, 64, 40, 12, 78),

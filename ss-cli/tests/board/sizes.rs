@@ -39,8 +39,8 @@ fn the_image_keeps_to_its_memory() {
 /// sensor's oldest, which is dropped into the ledger; and of the oldest of the one that holds most.
 const ADD_TYPICAL_MAX: u64 = 200;
 const ADD_FREE_SECTOR_MAX: u64 = 400;
-const ADD_OWN_SECTOR_MAX: u64 = 475;
-const ADD_OTHERS_SECTOR_MAX: u64 = 520;
+const ADD_OWN_SECTOR_MAX: u64 = 400;
+const ADD_OTHERS_SECTOR_MAX: u64 = 400;
 
 /// The dearest add of either kind, without the cost of the measurement.
 fn dearest_add(run: &Value, key: &str) -> u64 {

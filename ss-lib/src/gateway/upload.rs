@@ -193,7 +193,10 @@ impl<D: Disk> Gateway<D> {
         }
         let (unlisted, has_forgotten) = self.ram.with_ledger(|ledger| {
             let ranges = ledger.unlisted(sensor, first, end);
-            (ranges.map(|(from, to)| to - from).sum::<u64>(), ledger.state.stats().forgotten > 0)
+            (
+                ranges.map(|(from, to)| to - from).sum::<u64>(),
+                ledger.state.stats(ledger.ring).forgotten > 0,
+            )
         });
         let lost = self.ram.with_tenant(sensor, |_, tier, _| {
             // So many at least were held: there are no more numbers that are not, and some of those are

@@ -317,7 +317,7 @@ impl Chain {
             // value costs 8 B a record, a sector for each record would cost all of it (B16).
             if sample.kind == Kind::TimeSeries {
                 let tail = self.view(slots, self.tail(), owner);
-                stamped = !tail.is_stamped() && tail.is_under_half_full();
+                stamped = tail.is_sparse_grid();
             }
             slots.put_next(self.tail(), sector);
             self.tail_and_head_record = Position::new(slot, self.head_record());

@@ -3,6 +3,13 @@
 /// A small number in as many bytes as a backing spends on it.
 pub trait Small: Copy + Ord + Into<u32> {
     fn new(value: u32) -> Self;
+
+    /// Not 0 if one of four is this number. Of the bits that are set the lowest lies in the byte whose
+    /// place is the first one's.
+    #[inline]
+    fn find(four: &[Self; 4], value: Self) -> u32 {
+        four.iter().rev().fold(0, |found, &it| found << 8 | u32::from(it == value))
+    }
 }
 
 impl Small for u8 {
@@ -10,6 +17,16 @@ impl Small for u8 {
     fn new(value: u32) -> Self {
         debug_assert!(value <= u32::from(Self::MAX), "{value} in 8 bits");
         value as Self
+    }
+
+    /// All four in one word: a microcontroller has no time for one after the other.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
+    fn find(four: &[Self; 4], value: Self) -> u32 {
+        let differing = u32::from_le_bytes(*four) ^ (u32::from(value) * 0x0101_0101);
+        // Of the bytes that are 0, the borrow of the first sets its highest bit. It may set that of a
+        // byte above, never that of one below.
+        differing.wrapping_sub(0x0101_0101) & !differing & 0x8080_8080
     }
 }
 
@@ -28,27 +45,13 @@ impl Small for u32 {
     }
 }
 
-/// Who holds most, where the groups are few enough for a bit each.
-#[derive(Debug)]
-pub(crate) struct Richest {
-    /// What the richest hold.
-    held: u32,
-    /// A bit for each group that has one of them.
-    groups: u32,
-}
-
-impl Richest {
-    pub(crate) const NOBODY: Self = Self { held: 0, groups: 0 };
-}
-
 /// For each sensor the number of sectors that it could be made to give (those that hold no pending
-/// record), and for each group of sensors the largest of these numbers. With few groups, as on a
-/// microcontroller, it is known at every moment which of them have the richest: an add that must take
-/// from these cannot afford to look. With more groups, a look at every group's best tells.
+/// record), for each group of sensors the largest of these numbers, and the largest of all: an add that
+/// must take a sector from the sensor that holds most looks for a number that it knows.
 pub(crate) struct Holders<'a, C> {
     pub(crate) droppable: &'a mut [C],
     pub(crate) group_max: &'a mut [C],
-    pub(crate) richest: &'a mut Richest,
+    pub(crate) max: &'a mut C,
     /// Sensors a group.
     pub(crate) group_sensors: usize,
 }
@@ -64,15 +67,10 @@ impl<C: Small> Holders<'_, C> {
     #[inline(always)]
     pub(crate) fn add(&mut self, sensor: u32, sectors: u32) {
         let count = &mut self.droppable[sensor as usize];
-        let after = (*count).into() + sectors;
-        *count = C::new(after);
-        let group = sensor as usize / self.group_sensors;
-        let max = &mut self.group_max[group];
-        *max = (*max).max(C::new(after));
-        if self.knows_richest() && after >= self.richest.held {
-            let others = if after == self.richest.held { self.richest.groups } else { 0 };
-            *self.richest = Richest { held: after, groups: others | 1 << group };
-        }
+        *count = C::new((*count).into() + sectors);
+        let group_max = &mut self.group_max[sensor as usize / self.group_sensors];
+        *group_max = (*group_max).max(*count);
+        *self.max = (*self.max).max(*count);
     }
 
     #[inline]
@@ -80,94 +78,63 @@ impl<C: Small> Holders<'_, C> {
         let count = &mut self.droppable[sensor as usize];
         let before = *count;
         debug_assert!(before.into() >= sectors, "sensor {sensor} gives {sectors} of its sectors");
-        let after = C::new(before.into().saturating_sub(sectors));
-        *count = after;
+        *count = C::new(before.into().saturating_sub(sectors));
         let group = sensor as usize / self.group_sensors;
         if before == self.group_max[group] {
-            // Of the others none holds more than this one did, and few steps lead down.
-            let members = self.members(group).iter();
-            self.group_max[group] = members.fold(after, |max, &count| max.max(count));
-            if self.knows_richest() && before.into() == self.richest.held {
-                let held = self.group_max.iter().fold(C::new(0), |max, &held| max.max(held));
-                *self.richest = Richest { held: held.into(), groups: self.groups_with(held) };
+            let none = C::new(0);
+            self.group_max[group] = self.members(group).iter().fold(none, |max, &it| max.max(it));
+            if before == *self.max {
+                *self.max = self.group_max.iter().fold(none, |max, &it| max.max(it));
             }
         }
     }
 
     /// The sensor that could give most sectors, if any could give one; of several the first.
-    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
-    #[inline(always)]
     pub(crate) fn richest(&self) -> Option<u32> {
-        let (group, max) = if self.knows_richest() {
-            (self.richest.groups.trailing_zeros() as usize, C::new(self.richest.held))
-        } else {
-            self.richest_group()
-        };
-        if max == C::new(0) {
+        if *self.max == C::new(0) {
             return None;
         }
-        let member = match self.eight(group) {
-            Some(eight) => eight.iter().position(|&count| count == max),
-            None => self.members(group).iter().position(|&count| count == max),
-        };
-        member.map(|member| (group * self.group_sensors + member) as u32)
+        let group = position(self.group_max, *self.max)?;
+        let member = self.in_group(group, |members| position(members, *self.max))?;
+        Some((group * self.group_sensors + member) as u32)
     }
 
-    /// `sensor`, which `richest` named, gives a sector.
+    /// The sensor that `richest` names gives a sector to `sensor`, which could give none so far.
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
-    pub(crate) fn take_from_richest(&mut self, sensor: u32) {
-        if !self.knows_richest() {
-            return self.sub(sensor, 1);
-        }
-        let most = C::new(self.richest.held);
-        let less = C::new(self.richest.held.saturating_sub(1));
-        self.droppable[sensor as usize] = less;
-        let group = sensor as usize / self.group_sensors;
-        let has_another = match self.eight(group) {
-            Some(eight) => eight.iter().rev().any(|&count| count == most),
-            None => self.members(group).contains(&most),
-        };
-        if has_another {
-            return;
-        }
-        self.group_max[group] = less;
-        self.richest.groups &= !(1 << group);
-        if self.richest.groups == 0 {
-            *self.richest = Richest { held: less.into(), groups: self.groups_with(less) };
-        }
-    }
-
-    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
-    #[inline(always)]
-    const fn knows_richest(&self) -> bool {
-        self.group_max.len() <= u32::BITS as usize
-    }
-
-    /// A bit for each group whose best holds this.
-    #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
-    #[inline(always)]
-    fn groups_with(&self, held: C) -> u32 {
-        let groups = self.group_max.iter().enumerate();
-        groups.fold(0, |set, (group, &max)| set | u32::from(max == held) << group)
-    }
-
-    #[inline]
-    fn richest_group(&self) -> (usize, C) {
-        let (mut best, mut max) = (0, C::new(0));
-        for (group, &of_group) in self.group_max.iter().enumerate() {
-            if of_group > max {
-                (best, max) = (group, of_group);
+    pub(crate) fn take_from_richest(&mut self, sensor: u32) -> Option<u32> {
+        let most = *self.max;
+        let less = C::new(most.into().checked_sub(1)?);
+        let group = position(self.group_max, most)?;
+        let member = self.in_group(group, |members| position(members, most))?;
+        let richest = group * self.group_sensors + member;
+        self.droppable[richest] = less;
+        // Where none holds as much as this one did, one less is the most: this one still holds it.
+        if !self.in_group(group, |members| contains(members, most)) {
+            self.group_max[group] = less;
+            if !contains(self.group_max, most) {
+                *self.max = less;
             }
         }
-        (best, max)
+        let one = C::new(1);
+        self.droppable[sensor as usize] = one;
+        let group_max = &mut self.group_max[sensor as usize / self.group_sensors];
+        *group_max = (*group_max).max(one);
+        *self.max = (*self.max).max(one);
+        Some(richest as u32)
     }
 
-    /// The members of a whole group of 8.
+    /// What `f` says of the group's members.
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
-    fn eight(&self, group: usize) -> Option<&[C; 8]> {
-        if self.group_sensors == 8 { self.droppable.as_chunks().0.get(group) } else { None }
+    fn in_group<R>(&self, group: usize, f: impl Fn(&[C]) -> R) -> R {
+        // A whole group, whose length is known.
+        if self.group_sensors == 8
+            && let Some(eight) = self.droppable.as_chunks::<8>().0.get(group)
+        {
+            return f(eight);
+        }
+        f(self.members(group))
     }
 
     #[inline]
@@ -178,19 +145,41 @@ impl<C: Small> Holders<'_, C> {
     }
 }
 
+/// The place of the first of `counts` that is this one.
+#[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+#[inline(always)]
+fn position<C: Small>(counts: &[C], count: C) -> Option<usize> {
+    let (fours, rest) = counts.as_chunks::<4>();
+    for (at, four) in fours.iter().enumerate() {
+        let found = C::find(four, count);
+        if found != 0 {
+            return Some(at * 4 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|&it| it == count).map(|at| fours.len() * 4 + at)
+}
+
+/// Whether one of `counts` is this one.
+#[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
+#[inline(always)]
+fn contains<C: Small>(counts: &[C], count: C) -> bool {
+    let (fours, rest) = counts.as_chunks::<4>();
+    fours.iter().fold(0, |found, four| found | C::find(four, count)) != 0 || rest.contains(&count)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Holders, Richest, Small};
+    use super::{Holders, Small};
 
     fn agrees_with_a_scan<C: Small + std::fmt::Debug>(group_sensors: usize) {
         let mut droppable = [C::new(0); 100];
         let mut group_max = vec![C::new(0); 100_usize.div_ceil(group_sensors)];
-        let mut richest = Richest::NOBODY;
+        let mut max = C::new(0);
         let mut holders = Holders {
             droppable: &mut droppable,
             group_max: &mut group_max,
+            max: &mut max,
             group_sensors,
-            richest: &mut richest,
         };
         assert_eq!(holders.richest(), None);
         let mut state = 1_u32;
@@ -202,7 +191,10 @@ mod tests {
             if let Some(richest) = holders.richest()
                 && state >> 28 == 15
             {
-                holders.take_from_richest(richest);
+                let poor = (0..100).find(|&poor| holders.count(poor) == 0);
+                if let Some(poor) = poor {
+                    assert_eq!(holders.take_from_richest(poor), Some(richest));
+                }
             } else if state >> 31 == 0 && held < 250 {
                 holders.add(sensor, 1 + (state >> 20) % 3);
             } else {
@@ -220,7 +212,6 @@ mod tests {
         agrees_with_a_scan::<u8>(10);
         agrees_with_a_scan::<u16>(8);
         agrees_with_a_scan::<u32>(16);
-        // More groups than there are bits.
         agrees_with_a_scan::<u32>(2);
     }
 }

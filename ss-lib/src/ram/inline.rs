@@ -5,7 +5,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{Holders, Richest},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -15,7 +15,9 @@ use crate::{Loss, RegisterError, Sensor, SensorKey};
 use core::sync::atomic::AtomicU32;
 
 /// Memory for `SENSORS` sensors, `SECTORS` sectors of `SECTOR_WORDS` × 4 B, and a ledger of
-/// `LOSSES` entries. `GROUPS` must be `SENSORS.div_ceil(8)`; every rule is checked at compile time.
+/// `LOSSES` entries. At most 255 sectors: one word then counts four sensors', and an add that must take a
+/// sector finds the richest in time. `GROUPS` must be `SENSORS.div_ceil(8)`; every rule is checked at
+/// compile time. A larger pool takes a [`Lent`](super::Lent) store.
 pub struct Inline<
     const SENSORS: usize,
     const GROUPS: usize,
@@ -31,10 +33,12 @@ pub struct Inline<
     sensors: u32,
 }
 
-/// What sectors are made of.
+/// What sectors are made of. The links come first, where a load reaches them from the store's own address
+/// without another instruction.
+#[repr(C)]
 struct SectorMemory<const SECTORS: usize, const SECTOR_WORDS: usize> {
-    words: [[AtomicU32; SECTOR_WORDS]; SECTORS],
     links: [AtomicU32; SECTORS],
+    words: [[AtomicU32; SECTOR_WORDS]; SECTORS],
 }
 
 /// What all chains share beside the sectors.
@@ -42,10 +46,10 @@ struct Books<const SENSORS: usize, const GROUPS: usize, const LOSSES: usize> {
     ring: [Loss; LOSSES],
     ledger: LedgerState,
     pool: PoolState,
-    richest: Richest,
+    droppable_max: u8,
     /// Whole groups: the places of no sensor stay 0.
-    droppable: [[u16; GROUP_SENSORS]; GROUPS],
-    group_max: [u16; GROUPS],
+    droppable: [[u8; GROUP_SENSORS]; GROUPS],
+    group_max: [u8; GROUPS],
     newest_losses: [u8; SENSORS],
     is_closing: bool,
 }
@@ -75,7 +79,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(8)");
         assert!(L <= 256, "more ledger entries than 8 bits can name");
         assert!(N >= S && N >= 1, "each sensor needs a sector");
-        assert!(N <= u16::MAX as usize, "more sectors than 16 bits can count");
+        assert!(N <= u8::MAX as usize, "more sectors than 8 bits can count");
         assert!(W.is_power_of_two() && W >= 8 && W <= 1024, "a sector has 32 B to 4 KiB");
     };
 
@@ -93,7 +97,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
                 ring: [Loss::NONE; L],
                 ledger: LedgerState::EMPTY,
                 pool: PoolState::EMPTY,
-                richest: Richest::NOBODY,
+                droppable_max: 0,
                 droppable: [[0; _]; G],
                 group_max: [0; G],
                 newest_losses: [0; S],
@@ -117,7 +121,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     pub fn reopen(&mut self, config: Config) {
         let inline = &mut self.backing;
         inline.chains = [const { Chain::VACANT }; S];
-        inline.books.richest = Richest::NOBODY;
+        inline.books.droppable_max = 0;
         inline.books.droppable = [[0; _]; G];
         inline.books.group_max = [0; G];
         inline.config = config;
@@ -146,7 +150,7 @@ pub struct InlineEnv<
 impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L: usize> Env<'m>
     for InlineEnv<'m, S, G, N, W, L>
 {
-    type Count = u16;
+    type Count = u8;
     type LedgerPlace = u8;
 
     #[inline]
@@ -160,12 +164,12 @@ impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L
     }
 
     #[inline]
-    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u16>) -> R) -> R {
+    fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u8>) -> R) -> R {
         f(self.pool_here())
     }
 
     #[inline]
-    fn pool_alone(&mut self) -> Option<Pool<'_, u16>> {
+    fn pool_alone(&mut self) -> Option<Pool<'_, u8>> {
         Some(self.pool_here())
     }
 
@@ -188,10 +192,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 {
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
-    fn pool_here(&mut self) -> Pool<'_, u16> {
-        let Books { pool: state, richest, droppable, group_max, .. } = &mut *self.books;
+    fn pool_here(&mut self) -> Pool<'_, u8> {
+        let Books { pool: state, droppable_max: max, droppable, group_max, .. } = &mut *self.books;
         let droppable = droppable.as_flattened_mut();
-        let holders = Holders { droppable, group_max, richest, group_sensors: GROUP_SENSORS };
+        let holders = Holders { droppable, group_max, max, group_sensors: GROUP_SENSORS };
         Pool { state, holders, slots: self.memory.slots() }
     }
 }
@@ -306,7 +310,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        self.books.ledger.stats()
+        self.books.ledger.stats(&self.books.ring)
     }
 
     fn losses_recorded(&self) -> u64 {

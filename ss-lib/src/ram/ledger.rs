@@ -6,21 +6,19 @@ use crate::{Loss, Sensor};
 
 #[derive(Debug)]
 pub(crate) struct LedgerState {
-    /// Entries ever made.
-    entries: u64,
     /// Records ever entered.
     records: u64,
-    /// Records whose entry was overwritten.
-    forgotten: u64,
-    /// The place of the next entry: what `entries` modulo the ring is, without the division of
-    /// 64 bits that costs a microcontroller hundreds of instructions.
+    /// How often the ring was filled to its end. With `next` it says how many entries were ever made:
+    /// a count of 64 bits would cost every loss an addition of two words and a division.
+    rounds: u32,
+    /// The place of the next entry.
     next: u32,
     /// The place of the entry that was last made or extended.
     last: u32,
 }
 
 impl LedgerState {
-    pub(crate) const EMPTY: Self = Self { entries: 0, records: 0, forgotten: 0, next: 0, last: 0 };
+    pub(crate) const EMPTY: Self = Self { records: 0, rounds: 0, next: 0, last: 0 };
 
     /// Records ever entered.
     pub(crate) const fn records(&self) -> u64 {
@@ -45,13 +43,18 @@ impl LedgerState {
 
     /// Entries that are still in the ring.
     fn kept(&self, ring: &[Loss]) -> usize {
-        // A ring has at most 2^32 places, so the lesser of the two fits.
-        self.entries.min(ring.len() as u64) as usize
+        if self.rounds == 0 { self.next as usize } else { ring.len() }
     }
 
-    pub(crate) fn stats(&self) -> LedgerStats {
-        let Self { entries, records, forgotten, .. } = *self;
-        LedgerStats { entries, records, forgotten }
+    /// What was forgotten is what was entered and stands in no entry any more, so that no loss has to
+    /// count it.
+    pub(crate) fn stats(&self, ring: &[Loss]) -> LedgerStats {
+        let named: u64 = ring.iter().map(|entry| u64::from(entry.count)).sum();
+        LedgerStats {
+            entries: u64::from(self.rounds) * ring.len() as u64 + u64::from(self.next),
+            records: self.records,
+            forgotten: self.records - named,
+        }
     }
 }
 
@@ -110,18 +113,15 @@ impl<P: Small> Ledger<'_, P> {
         if let Some(newest) = self.newest.get_mut(loss.sensor.index()) {
             *newest = P::new(self.state.next);
         }
-        let Some(entry) = self.ring.get_mut(self.state.next as usize) else {
-            self.state.forgotten += u64::from(loss.count);
-            return;
-        };
-        // A place that was never used holds no record.
-        self.state.forgotten += u64::from(entry.count);
+        let Some(entry) = self.ring.get_mut(self.state.next as usize) else { return };
         *entry = loss;
         self.mark_unsaved(self.state.next);
         self.state.last = self.state.next;
-        self.state.entries += 1;
-        self.state.next =
-            if self.state.next as usize + 1 == self.ring.len() { 0 } else { self.state.next + 1 };
+        self.state.next += 1;
+        if self.state.next as usize == self.ring.len() {
+            self.state.next = 0;
+            self.state.rounds = self.state.rounds.saturating_add(1);
+        }
     }
 
     fn mark_unsaved(&mut self, at: u32) {
@@ -206,7 +206,6 @@ impl<P: Small> Ledger<'_, P> {
     #[cfg(feature = "std")]
     pub(crate) fn count_forgotten(&mut self, records: u64) {
         self.state.records += records;
-        self.state.forgotten += records;
     }
 
     /// Every entry is saved.
@@ -259,7 +258,7 @@ mod tests {
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].first_seq, out[0].count, out[0].at_ms), (0, 600, 540));
         assert_eq!((out[1].first_seq, out[1].count), (0, 300));
-        assert_eq!(ledger.state.stats().forgotten, 0);
+        assert_eq!(ledger.state.stats(ledger.ring).forgotten, 0);
     }
 
     #[test]
@@ -277,7 +276,7 @@ mod tests {
         let mut out = [Loss::NONE; 50];
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 50);
         assert!(out.iter().all(|entry| (entry.first_seq, entry.count) == (0, 80)));
-        assert_eq!(ledger.state.stats().forgotten, 0);
+        assert_eq!(ledger.state.stats(ledger.ring).forgotten, 0);
     }
 
     #[test]
@@ -292,7 +291,10 @@ mod tests {
         let mut out = [Loss::NONE; 2];
         assert_eq!(ledger.state.copy_newest(ledger.ring, &mut out), 2);
         assert_eq!((out[0].count, out[1].count), (11, 12));
-        assert_eq!((ledger.state.stats().records, ledger.state.stats().forgotten), (33, 10));
+        assert_eq!(
+            (ledger.state.stats(ledger.ring).records, ledger.state.stats(ledger.ring).forgotten),
+            (33, 10)
+        );
     }
 
     #[test]
@@ -365,7 +367,7 @@ mod tests {
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
         ledger.record(loss(1, 0, u32::MAX));
         ledger.record(loss(1, u64::from(u32::MAX), 5));
-        assert_eq!(ledger.state.stats().entries, 2);
-        assert_eq!(ledger.state.stats().records, u64::from(u32::MAX) + 5);
+        assert_eq!(ledger.state.stats(ledger.ring).entries, 2);
+        assert_eq!(ledger.state.stats(ledger.ring).records, u64::from(u32::MAX) + 5);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{Holders, Richest},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -74,7 +74,7 @@ pub struct Lent<'m> {
     sector_words: usize,
     ledger: LedgerState,
     pool: PoolState,
-    richest: Richest,
+    droppable_max: u16,
     config: Config,
     now_ms: u64,
     sensors: u32,
@@ -113,7 +113,7 @@ impl<'m> Store<Lent<'m>> {
             sector_words,
             ledger: LedgerState::EMPTY,
             pool: PoolState::EMPTY,
-            richest: Richest::NOBODY,
+            droppable_max: 0,
             config,
             now_ms: 0,
             sensors: 0,
@@ -132,7 +132,7 @@ pub struct LentEnv<'m> {
     slots: Slots<'m>,
     is_closing: bool,
     pool: &'m mut PoolState,
-    richest: &'m mut Richest,
+    droppable_max: &'m mut u16,
     droppable: &'m mut [u16],
     group_max: &'m mut [u16],
     newest_losses: &'m mut [u16],
@@ -177,7 +177,7 @@ impl LentEnv<'_> {
             droppable: self.droppable,
             group_max: self.group_max,
             group_sensors: LENT_GROUP_SENSORS,
-            richest: self.richest,
+            max: self.droppable_max,
         };
         Pool { state: self.pool, holders, slots: self.slots }
     }
@@ -196,7 +196,7 @@ impl Lent<'_> {
             slots: Slots::new(memory.words, memory.links, self.sector_words),
             is_closing: self.is_closing,
             pool: &mut self.pool,
-            richest: &mut self.richest,
+            droppable_max: &mut self.droppable_max,
             droppable: memory.droppable,
             group_max: memory.group_max,
             newest_losses: memory.newest_losses,
@@ -295,7 +295,7 @@ impl Memory for Lent<'_> {
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        self.ledger.stats()
+        self.ledger.stats(self.memory.losses)
     }
 
     fn losses_recorded(&self) -> u64 {

@@ -9,7 +9,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::{Holders, Richest},
+    holders::Holders,
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -101,7 +101,7 @@ struct Registry {
 
 struct PoolMemory {
     state: PoolState,
-    richest: Richest,
+    droppable_max: u32,
     droppable: Box<[u32]>,
     group_max: Box<[u32]>,
 }
@@ -162,7 +162,7 @@ impl<T: Default> Store<Shared<T>> {
             sensors: atomic::AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
                 state: PoolState::EMPTY,
-                richest: Richest::NOBODY,
+                droppable_max: 0,
                 droppable: vec![0; sensors].into(),
                 group_max: vec![0; sensors.div_ceil(GROUP_SENSORS)].into(),
             }),
@@ -290,8 +290,8 @@ impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
-        let PoolMemory { state, richest, droppable, group_max } = &mut *memory;
-        let holders = Holders { droppable, group_max, richest, group_sensors: GROUP_SENSORS };
+        let PoolMemory { state, droppable_max: max, droppable, group_max } = &mut *memory;
+        let holders = Holders { droppable, group_max, max, group_sensors: GROUP_SENSORS };
         f(Pool { state, holders, slots: self.inner.slots() })
     }
 
@@ -376,7 +376,8 @@ impl<T> Memory for Shared<T> {
     }
 
     fn ledger_stats(&self) -> LedgerStats {
-        enter(&self.0.ledger).state.stats()
+        let ledger = enter(&self.0.ledger);
+        ledger.state.stats(&ledger.ring)
     }
 
     fn losses_recorded(&self) -> u64 {

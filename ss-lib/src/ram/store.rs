@@ -128,8 +128,7 @@ impl<B: Backing> Store<B> {
         value: u32,
         at: Timestamp,
     ) -> Result<u64, AppendError> {
-        let sample = Sample { time_ms: at.ms, value, clock: at.clock, kind: Kind::TimeSeries };
-        self.add_of_kind::<false>(sensor, sample)
+        self.add_of_kind::<false>(sensor, at.ms, value, at.clock)
     }
 
     /// Adds an event with a timestamp of the caller's: kept exactly, in any order, any value.
@@ -141,28 +140,31 @@ impl<B: Backing> Store<B> {
         value: u32,
         ts_ms: u64,
     ) -> Result<u64, AppendError> {
-        let sample = Sample { time_ms: ts_ms, value, clock: ClockKind::Caller, kind: Kind::Event };
-        self.add_of_kind::<true>(sensor, sample)
+        self.add_of_kind::<true>(sensor, ts_ms, value, ClockKind::Caller)
     }
 
     #[cfg(feature = "std")]
     pub(crate) fn add(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
-        match sample.kind {
-            Kind::TimeSeries => self.add_of_kind::<false>(sensor, sample),
-            Kind::Event => self.add_of_kind::<true>(sensor, sample),
+        let Sample { time_ms, value, clock, kind } = sample;
+        match kind {
+            Kind::TimeSeries => self.add_of_kind::<false>(sensor, time_ms, value, clock),
+            Kind::Event => self.add_of_kind::<true>(sensor, time_ms, value, clock),
         }
     }
 
     /// Each kind has a way of its own, straight to where almost every add ends. Never as a part of its
-    /// caller, whose variables would take the registers.
+    /// caller, whose variables would take the registers. The sample comes in parts: in registers, and not
+    /// by way of memory.
     #[inline(never)]
     fn add_of_kind<const EVENT: bool>(
         &mut self,
         sensor: Sensor,
-        sample: Sample,
+        time_ms: u64,
+        value: u32,
+        clock: ClockKind,
     ) -> Result<u64, AppendError> {
         let kind = if EVENT { Kind::Event } else { Kind::TimeSeries };
-        let sample = Sample { kind, ..sample };
+        let sample = Sample { time_ms, value, clock, kind };
         let appended = self.backing.with_chain(sensor, |chain, env| {
             // Asked under the chain's lock, which `shut_down` passes through: see there.
             if env.is_closing() {
@@ -279,7 +281,7 @@ impl<B: Backing> Store<B> {
     /// microcontroller is bound by what this costs.
     #[expect(
         clippy::inline_always,
-        reason = "what an add knows already is not looked up again: on a microcontroller, 60 instructions less"
+        reason = "what an add knows already is not looked up again: on a microcontroller, 20 instructions less"
     )]
     #[inline(always)]
     fn add_alone(&mut self, sensor: Sensor, sample: Sample) -> Result<u64, AppendError> {
@@ -311,19 +313,24 @@ impl<B: Backing> Store<B> {
     #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
     fn drop_for(places: &mut [B::Place], env: &mut B::Env<'_>, owner: Owner) -> Option<Sector> {
-        let sensor = owner.sensor.0;
-        let holders = env.pool_alone()?.holders;
-        let is_own = holders.count(sensor) > 0;
-        let victim = if is_own { sensor } else { holders.richest()? };
-        let chain = places.get_mut(victim as usize)?.as_mut();
-        let sector = chain.recycle(env, Owner { sensor: Sensor(victim), ..owner })?;
-        // From a chain to the same chain: the pool's books stay as they are.
-        if !is_own {
-            let mut holders = env.pool_alone()?.holders;
-            holders.take_from_richest(victim);
-            holders.add(sensor, 1);
+        if env.pool_alone()?.holders.count(owner.sensor.0) == 0 {
+            return Self::drop_of_richest_for(places, env, owner);
         }
-        Some(sector)
+        // From a chain to the same chain: the pool's books stay as they are.
+        places.get_mut(owner.sensor.index())?.as_mut().recycle(env, owner)
+    }
+
+    /// Drops a sector of the sensor that holds most, and enters it into the pool's books as the owner's.
+    /// Not a part of its caller: both together need more than the registers.
+    #[inline(never)]
+    fn drop_of_richest_for(
+        places: &mut [B::Place],
+        env: &mut B::Env<'_>,
+        owner: Owner,
+    ) -> Option<Sector> {
+        let richest = env.pool_alone()?.holders.take_from_richest(owner.sensor.0)?;
+        let chain = places.get_mut(richest as usize)?.as_mut();
+        chain.recycle(env, Owner { sensor: Sensor(richest), ..owner })
     }
 
     /// The sensor that holds most sectors that could be dropped.

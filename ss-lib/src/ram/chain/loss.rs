@@ -3,7 +3,7 @@
 use super::{
     super::{
         Env,
-        slots::{Position, Sector},
+        slots::{Position, Sector, Slot},
     },
     Chain, Owner, TAIL_SEALED,
 };
@@ -19,31 +19,47 @@ impl Chain {
     #[inline(always)]
     pub(crate) fn recycle<'m>(&mut self, env: &mut impl Env<'m>, owner: Owner) -> Option<Sector> {
         let slots = env.slots();
-        let behind = if self.pending == 0 { None } else { Some(self.batch_end.slot()) };
-        let victim = match behind {
-            None => self.first_slot()?,
-            Some(end) => slots.next(end)?,
-        };
-        let from = if behind.is_none() { self.head_record() } else { 0 };
-        let view = self.view(slots, victim, owner);
+        let (sector, (first_seq, count));
+        if self.pending == 0 {
+            let first = self.first_slot()?;
+            (first_seq, count) = self.range(env, owner, first, self.head_record());
+            sector = self.unlink_first(slots)?;
+        } else {
+            let end = self.batch_end.slot();
+            (first_seq, count) = self.range(env, owner, slots.next(end)?, 0);
+            let has_next;
+            (sector, has_next) = slots.unlink_next(end)?;
+            if !has_next {
+                self.tail_and_head_record = Position::new(end, self.head_record());
+                self.flags |= TAIL_SEALED;
+            }
+        }
+        self.dropped_recycled.add(u64::from(count));
+        self.unsent -= count;
+        // Last, when nothing else is left to do: it takes a microcontroller's every register.
+        record_loss(env, owner, first_seq, count, DropCause::Recycled);
+        Some(sector)
+    }
+
+    /// The numbers of a sector's records from number `from` of it on: the first, and how many.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn range<'m>(&self, env: &impl Env<'m>, owner: Owner, slot: Slot, from: u32) -> (u64, u32) {
+        let count = env.slots().count(slot) - from;
+        let view = self.view(env.slots(), slot, owner);
         let said = if view.has_plausible_seq() {
             view.first_seq(self.next_seq)
         } else {
-            self.first_seq_by_checksum(env.slots(), victim, owner)
+            self.proven_first_seq(env, slot, owner)
         };
-        let first_seq = said.wrapping_add(u64::from(from));
-        let count = slots.count(victim) - from;
-        record_loss(env, owner, first_seq, count, DropCause::Recycled);
-        self.dropped_recycled.add(u64::from(count));
-        self.unsent -= count;
+        (said.wrapping_add(u64::from(from)), count)
+    }
 
-        let Some(end) = behind else { return self.unlink_first(slots) };
-        let (sector, has_next) = slots.unlink_next(end)?;
-        if !has_next {
-            self.tail_and_head_record = Position::new(end, self.head_record());
-            self.flags |= TAIL_SEALED;
-        }
-        Some(sector)
+    /// `first_seq_by_checksum`, which almost no drop needs: none spends an instruction on it.
+    #[cold]
+    #[inline(never)]
+    fn proven_first_seq<'m>(&self, env: &impl Env<'m>, slot: Slot, owner: Owner) -> u64 {
+        self.first_seq_by_checksum(env.slots(), slot, owner)
     }
 
     /// Drops the first sector, whose checksum does not match. How many records it held is known
