@@ -224,3 +224,47 @@ fn pages_in_doubt_do_not_hide_the_durable_copies_behind_them() {
         }
     }
 }
+
+/// What a failed sync left is in doubt for the next opening alone, which makes it durable or cuts it. A page of
+/// it that is bad after that was promised, and its records are lost.
+#[test]
+fn a_bad_page_of_what_an_opening_made_durable_is_damage() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    gateway.sync().unwrap();
+    // The first tick commits, and none after it for a minute: a page that no other page calls durable.
+    gateway.tick(0);
+    add(&mut gateway, &sensors, 5);
+    gateway.tick(2_000);
+    gateway.tick(3_000);
+    fail_next_sync(&disk);
+    add(&mut gateway, &sensors, 1);
+    assert!(gateway.sync().is_err());
+    gateway.sync().unwrap();
+    drop(gateway);
+    let sealed = |image: &Image| {
+        let scanned = scan(&SimDisk::new(image)).unwrap();
+        scanned.segments.iter().map(|segment| segment.is_sealed).collect::<Vec<_>>()
+    };
+    assert_eq!(sealed(&disk.image()), [false, false]);
+    // Behind the checkpoint's page and the one that was synced.
+    let flip = |image: &mut Image| image.flip("0000000000000001-00.seg", 2 * 4096 + 40, 0);
+    let look = |image: &Image| {
+        let scanned = scan(&SimDisk::new(image)).unwrap();
+        let segment = &scanned.segments[0];
+        (segment.pages_corrupt, segment.pages_torn, plan(&scanned).records_lost)
+    };
+    let mut in_doubt = disk.image();
+    flip(&mut in_doubt);
+    // The segment ends in front of it, and what is missing stands in the next one.
+    assert_eq!(look(&in_doubt), (0, 2, 0));
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 1);
+    gateway.sync().unwrap();
+    drop(gateway);
+    let mut settled = disk.image();
+    assert_eq!((sealed(&settled), look(&settled)), (vec![false, false], (0, 0, 0)));
+    flip(&mut settled);
+    assert_eq!(look(&settled), (1, 0, u64::from(SENSORS) * 5));
+}

@@ -7,7 +7,7 @@
 )]
 
 use ss_lib::{
-    ClockKind, Kind, Record, Sensor, SensorConfig, SensorKey, Timestamp,
+    AppendError, ClockKind, Kind, Record, Sensor, SensorConfig, SensorKey, Timestamp,
     ram::{Config, STM32_SENSORS, Stm32Store},
 };
 
@@ -94,4 +94,24 @@ fn one_busy_sensor_may_use_the_whole_store() {
     }
     assert_eq!(store.ack(token), Ok(()));
     assert_eq!(store.check(), Ok(()));
+}
+
+/// Who drains a store that was shut down has everything: nothing is stored behind the drain.
+#[test]
+fn a_store_that_is_shut_down_takes_nothing_more_and_gives_what_it_has() {
+    let (mut store, sensors) = open_with_all_sensors();
+    let add = |store: &mut Stm32Store, number| {
+        let time = Timestamp::utc(time_ms(0, number));
+        store.append(sensors[0], value(0, number), time)
+    };
+    for number in 0..10 {
+        add(&mut store, number).unwrap();
+    }
+    store.shut_down();
+    assert_eq!(add(&mut store, 10), Err(AppendError::ShuttingDown));
+    let mut out = [Record::default(); 16];
+    let token = store.consume(sensors[0], &mut out).unwrap().unwrap();
+    assert_eq!(token.count(), 10);
+    store.ack(token).unwrap();
+    assert_eq!((store.totals().added, store.totals().retained()), (10, 0));
 }
