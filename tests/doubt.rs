@@ -225,6 +225,44 @@ fn pages_in_doubt_do_not_hide_the_durable_copies_behind_them() {
     }
 }
 
+/// The checkpoint of the next segment was synced, and its directory was not: it is given up and begun again. Its
+/// first page is no proof of what the sync before had failed to make durable.
+#[test]
+fn a_checkpoint_that_was_begun_twice_proves_nothing_of_pages_in_doubt() {
+    for pages in 2..5 {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let (mut gateway, sensors) = open(&disk);
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        gateway.tick(0);
+        for page in 1..=pages {
+            add(&mut gateway, &sensors, 5);
+            gateway.tick(page * 3_000 - 1_000);
+            gateway.tick(page * 3_000);
+        }
+        fail_next_sync(&disk);
+        add(&mut gateway, &sensors, 1);
+        assert!(gateway.sync().is_err());
+        disk.fail(Due { call: Call::SyncDir, fault: SimFault::Io, nth: 0, times: 1 });
+        assert!(gateway.sync().is_err());
+        gateway.sync().unwrap();
+        let said = levels(&gateway, &sensors);
+        let end = 20 + pages * 5 + 1;
+        assert!(said.iter().all(|levels| levels.durable_seq == end), "{said:?}");
+        drop(gateway);
+        let crash = disk.crashable().unwrap();
+        for outcome in crash.outcomes() {
+            let image = crash.after(outcome, 1);
+            let (mut gateway, sensors) = open(&SimDisk::new(&image));
+            for records in drain(&mut gateway, &sensors) {
+                let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
+                let wanted: Vec<_> = (0..end).collect();
+                assert_eq!(seqs, wanted, "{pages} pages in doubt, {outcome}");
+            }
+        }
+    }
+}
+
 /// What a failed sync left is in doubt for the next opening alone, which makes it durable or cuts it. A page of
 /// it that is bad after that was promised, and its records are lost.
 #[test]
@@ -267,4 +305,62 @@ fn a_bad_page_of_what_an_opening_made_durable_is_damage() {
     assert_eq!((sealed(&settled), look(&settled)), (vec![false, false], (0, 0, 0)));
     flip(&mut settled);
     assert_eq!(look(&settled), (1, 0, u64::from(SENSORS) * 5));
+}
+
+/// As above, and then the first page of the next segment rots: its records are still there.
+#[test]
+fn pages_in_doubt_behind_the_only_checkpoint_do_not_hide_copies() {
+    let mut wrong = Vec::new();
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    gateway.sync().unwrap();
+    gateway.tick(0);
+    for page in 1..=3 {
+        add(&mut gateway, &sensors, 5);
+        gateway.tick(page * 3_000 - 1_000);
+        gateway.tick(page * 3_000);
+    }
+    fail_next_sync(&disk);
+    add(&mut gateway, &sensors, 1);
+    assert!(gateway.sync().is_err());
+    gateway.sync().unwrap();
+    drop(gateway);
+    let crash = disk.crashable().unwrap();
+    for outcome in crash.outcomes() {
+        let mut image = crash.after(outcome, 1);
+        image.flip("0000000000000002-00.seg", 40, 0);
+        let scanned = scan(&SimDisk::new(&image)).unwrap();
+        let lost = plan(&scanned).records_lost;
+        let (mut gateway, sensors) = open(&SimDisk::new(&image));
+        let found: Vec<usize> = drain(&mut gateway, &sensors).iter().map(Vec::len).collect();
+        if found.iter().any(|&found| found != 36) || lost > 0 {
+            wrong.push(format!("{outcome}: found {found:?}, a look: {lost} lost"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A sealed segment's footer rots.
+#[test]
+fn a_rotten_footer_is_counted_and_not_cut() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    for _ in 0..60 {
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+    }
+    drop(gateway);
+    let mut image = disk.image();
+    let before = scan(&SimDisk::new(&image)).unwrap();
+    let sealed: Vec<bool> = before.segments.iter().map(|segment| segment.is_sealed).collect();
+    assert!(sealed.len() > 2 && sealed[0], "{sealed:?}");
+    let pages = before.segments[0].pages;
+    image.flip("0000000000000001-00.seg", u64::from(pages - 1) * 4096 + 40, 0);
+    let disk = SimDisk::new(&image);
+    let (mut gateway, sensors) = open(&disk);
+    let after = scan(&disk).unwrap().segments[0].pages;
+    let corrupt = gateway.recovery().corrupt_pages;
+    let found: Vec<usize> = drain(&mut gateway, &sensors).iter().map(Vec::len).collect();
+    assert_eq!((after, corrupt, found), (pages, 1, vec![1200; 3]), "{sealed:?}");
 }

@@ -51,6 +51,7 @@ pub(crate) struct Log<D: Disk> {
     /// The number of the last page that was written; 0 if none was.
     pub(super) last_lsn: u64,
     pub(super) durable_lsn: u64,
+    durable_before_create: u64,
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,
     gate: Arc<SyncGate>,
@@ -142,6 +143,7 @@ impl<D: Disk> Log<D> {
             next_lsn: next.1,
             last_lsn: 0,
             durable_lsn: next.1,
+            durable_before_create: next.1,
             is_dirty: false,
             gate: Arc::default(),
             pages_searched: 0,
@@ -239,6 +241,7 @@ impl<D: Disk> Log<D> {
         self.fences.clear();
         // This file was never synced, whatever became of one with its name.
         *enter(&self.gate) = None;
+        self.durable_before_create = self.durable_lsn;
         self.pages_searched = 0;
         self.begin_appending();
         let head = Head {
@@ -282,6 +285,8 @@ impl<D: Disk> Log<D> {
     /// Gives up a segment whose checkpoint could not be completed. Nothing but it was in there.
     pub(crate) fn abandon_segment(&mut self) {
         let Some(segment) = self.segments.last().copied() else { return };
+        // Its sync may have gone well: that says nothing of a segment in front whose sync failed.
+        self.durable_lsn = self.durable_before_create;
         self.close();
         self.segments.remove(self.segments.len() - 1);
         self.cache.forget(&segment);

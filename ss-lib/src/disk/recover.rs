@@ -317,7 +317,9 @@ impl<D: Disk> Log<D> {
             let Some(segment) = self.segments.get(index) else { break };
             let end_of = if is_open && index + 1 == self.segments.len() {
                 EndOf::Log
-            } else if index < state.base {
+            } else if index < state.base
+                || (index == state.base && segment.generation == 0 && !self.is_complete(&segment)?)
+            {
                 self.end_of_doubtful(&segment)?
             } else {
                 EndOf::Segment

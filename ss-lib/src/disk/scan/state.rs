@@ -59,7 +59,9 @@ pub(super) fn read<D: Disk>(
     let first = first.unwrap_or(0);
     let mut state = State::default();
     let in_doubt = in_front_in_doubt(scan, first);
-    find_ends_in_doubt(reader, scan, identity, first)?;
+    let newest = scan.segments.iter().rposition(|segment| segment.role == Role::Log);
+    let until = newest.map_or(first, |newest| newest.min(first + 1));
+    find_ends_in_doubt(reader, scan, identity, until)?;
     for index in in_doubt..scan.segments.len() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
