@@ -51,6 +51,7 @@ pub(crate) struct Log<D: Disk> {
     /// The number of the last page that was written; 0 if none was.
     pub(super) last_lsn: u64,
     pub(super) durable_lsn: u64,
+    /// `durable_lsn` when the open segment was begun.
     durable_before_create: u64,
     /// Something was written to the open segment since its last sync.
     is_dirty: bool,

@@ -36,7 +36,9 @@ pub(crate) use chunk::{
 };
 pub(crate) use io::write_all_at;
 pub(crate) use log::{Log, LogSizes};
-pub(crate) use page::{PageView, SegmentSeed};
+pub(crate) use page::PageView;
+#[cfg(feature = "scenario")]
+pub(crate) use page::SegmentSeed;
 pub(crate) use recover::{CLOCKS_MAX, State};
 pub(crate) use segment::{Position, SegmentState};
 pub(crate) use squeeze::{Squeeze, Squeezed};

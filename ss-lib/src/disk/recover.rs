@@ -318,7 +318,9 @@ impl<D: Disk> Log<D> {
             let end_of = if is_open && index + 1 == self.segments.len() {
                 EndOf::Log
             } else if index < state.base
-                || (index == state.base && segment.generation == 0 && !self.is_complete(&segment)?)
+                || (index == state.base
+                    && segment.generation == 0
+                    && !self.is_complete(&segment)?)
             {
                 self.end_of_doubtful(&segment)?
             } else {

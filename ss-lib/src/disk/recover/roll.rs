@@ -381,8 +381,10 @@ impl<D: Disk> Log<D> {
             return Ok(());
         }
         if end_of == EndOf::Doubt {
-            if let Some(segment) = self.segments.get_mut(index).filter(|it| it.pages > end) {
-                segment.pages = end;
+            // Bad pages that were durable stay where they are: only what lies behind them goes.
+            state.recovery.corrupt_pages += bad;
+            if let Some(segment) = self.segments.get_mut(index).filter(|it| it.pages > page) {
+                segment.pages = page;
                 state.cut.push(segment.id);
             }
             return Ok(());
