@@ -167,7 +167,7 @@ fn restore_sensors(
 
 /// The ledger as the log kept it.
 fn restore_losses(ram: &Store<crate::ram::Shared<Tier>>, state: &State) {
-    for loss in &state.losses {
+    for loss in state.losses.iter().filter(|loss| loss.count > 0) {
         let Some(sensor) = unpack_key(loss.key).and_then(|key| ram.find(key)) else { continue };
         ram.with_ledger(|mut ledger| {
             ledger.record(Loss {

@@ -10,7 +10,7 @@ use super::{
     slots::Slots,
     store::Config,
 };
-use crate::{Loss, RegisterError, Sensor, SensorKey};
+use crate::{DropCause, Loss, RegisterError, Sensor, SensorKey};
 
 /// What a chain works with: the sectors' memory, and the pool and the ledger for a moment each.
 ///
@@ -24,12 +24,16 @@ pub trait Env<'m> {
 
     fn slots(&self) -> Slots<'m>;
     fn is_closing(&self) -> bool;
+    /// The clock as it was last told, in ms.
+    fn now_ms(&self) -> u64;
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, Self::Count>) -> R) -> R;
     /// The pool where it needs no lock.
     fn pool_alone(&mut self) -> Option<Pool<'_, Self::Count>>;
     fn ledger<R>(&mut self, f: impl FnOnce(Ledger<'_, Self::LedgerPlace>) -> R) -> R;
-    /// Enters a loss into the ledger.
-    fn record_loss(&mut self, loss: Loss) {
+    /// Enters a loss, not of nothing, into the ledger.
+    fn record_loss(&mut self, first_seq: u64, count: u32, sensor: Sensor, cause: DropCause) {
+        let at_ms = self.now_ms();
+        let loss = Loss { first_seq, at_ms, count, sensor, cause };
         self.ledger(|mut ledger| ledger.record(loss));
     }
 }
@@ -48,8 +52,6 @@ pub trait Memory {
     const IS_SHARED: bool;
 
     fn config(&self) -> Config;
-    /// The clock as it was last told, in ms.
-    fn now_ms(&self) -> u64;
     fn set_now_ms(&mut self, now_ms: u64);
     fn set_closing(&mut self);
 

@@ -34,7 +34,7 @@ use super::{
     Env,
     count40::Count40,
     sector::{Opening, Sample, SectorView, first_seq_low},
-    slots::{Position, Sector, Slot, Slots},
+    slots::{Count, Position, Sector, Slot, Slots},
 };
 use crate::{AppendError, Kind, Sensor, SensorConfig, SensorKey, SensorStats};
 
@@ -82,7 +82,6 @@ const TAIL_SEALED: u8 = 4;
 pub(crate) struct Owner {
     pub(crate) sensor: Sensor,
     pub(crate) epoch: u32,
-    pub(crate) now_ms: u64,
 }
 
 impl Chain {
@@ -334,17 +333,19 @@ impl Chain {
     }
 
     fn give_back_first<'m>(&mut self, env: &mut impl Env<'m>) {
-        if let Some(sector) = self.unlink_first(env.slots()) {
+        let slots = env.slots();
+        let Some(first) = self.first_slot() else { return };
+        if let Some(sector) = self.unlink_first(slots, slots.counted(first)) {
             env.pool(|mut pool| pool.give_back(sector));
         }
     }
 
+    /// Takes the first sector, which holds so many records, out of the chain.
     #[inline]
-    fn unlink_first(&mut self, slots: Slots<'_>) -> Option<Sector> {
-        let sector = self.first.take()?;
-        self.first = slots.take_next(sector.slot());
+    fn unlink_first(&mut self, slots: Slots<'_>, held: Count) -> Option<Sector> {
+        let next = slots.take_next_of_counted(self.first_slot()?, held);
         self.set_head_record(0);
-        Some(sector)
+        core::mem::replace(&mut self.first, next)
     }
 
     /// The addresses of the chain's sectors, first to last. Bounded by the pool's size.

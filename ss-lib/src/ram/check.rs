@@ -77,7 +77,7 @@ pub(crate) fn walk<'c>(
         let believed: u32 = believed.into();
         let sensor = Sensor(index as u32);
         let walked = chain
-            .check(slots, Owner { sensor, epoch, now_ms: 0 })
+            .check(slots, Owner { sensor, epoch })
             .map_err(|fault| Fault::Chain { sensor, fault })?;
         if walked.droppable != believed {
             return Err(Fault::Droppable { sensor, believed, found: walked.droppable });

@@ -109,18 +109,20 @@ impl<C: Small> Holders<'_, C> {
         let member = self.in_group(group, |members| position(members, most))?;
         let richest = group * self.group_sensors + member;
         self.droppable[richest] = less;
-        // Where none holds as much as this one did, one less is the most: this one still holds it.
+        let one = C::new(1);
+        // Where none holds as much as this one did, one less is the most: this one still holds it. Where
+        // that is nothing, the sensor's one is the most, as this one was before.
         if !self.in_group(group, |members| contains(members, most)) {
             self.group_max[group] = less;
-            if !contains(self.group_max, most) {
+            if most > one && !contains(self.group_max, most) {
                 *self.max = less;
             }
         }
-        let one = C::new(1);
         self.droppable[sensor as usize] = one;
         let group_max = &mut self.group_max[sensor as usize / self.group_sensors];
-        *group_max = (*group_max).max(one);
-        *self.max = (*self.max).max(one);
+        if *group_max < one {
+            *group_max = one;
+        }
         Some(richest as u32)
     }
 

@@ -11,7 +11,7 @@ use super::{
     slots::Slots,
     store::{Config, Store},
 };
-use crate::{Loss, RegisterError, Sensor, SensorKey};
+use crate::{DropCause, Loss, RegisterError, Sensor, SensorKey};
 use core::sync::atomic::AtomicU32;
 
 /// Memory for `SENSORS` sensors, `SECTORS` sectors of `SECTOR_WORDS` × 4 B, and a ledger of
@@ -29,7 +29,6 @@ pub struct Inline<
     chains: [Chain; SENSORS],
     books: Books<SENSORS, GROUPS, LOSSES>,
     config: Config,
-    now_ms: u64,
     sensors: u32,
 }
 
@@ -51,6 +50,7 @@ struct Books<const SENSORS: usize, const GROUPS: usize, const LOSSES: usize> {
     droppable: [[u8; GROUP_SENSORS]; GROUPS],
     group_max: [u8; GROUPS],
     newest_losses: [u8; SENSORS],
+    now_ms: u64,
     is_closing: bool,
 }
 
@@ -101,10 +101,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
                 droppable: [[0; _]; G],
                 group_max: [0; G],
                 newest_losses: [0; S],
+                now_ms: 0,
                 is_closing: false,
             },
             config: Config { policy: super::FullPolicy::RecycleOldest, epoch: 0 },
-            now_ms: 0,
             sensors: 0,
         };
         Self { backing }
@@ -125,7 +125,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         inline.books.droppable = [[0; _]; G];
         inline.books.group_max = [0; G];
         inline.config = config;
-        inline.now_ms = 0;
+        inline.books.now_ms = 0;
         inline.sensors = 0;
         inline.books.is_closing = false;
         inline.env().pool(|mut pool| pool.format());
@@ -164,6 +164,11 @@ impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L
     }
 
     #[inline]
+    fn now_ms(&self) -> u64 {
+        self.books.now_ms
+    }
+
+    #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u8>) -> R) -> R {
         f(self.pool_here())
     }
@@ -181,9 +186,11 @@ impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L
 
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
-    fn record_loss(&mut self, loss: Loss) {
-        let Books { ring, newest_losses: newest, ledger: state, .. } = &mut *self.books;
-        Ledger { ring, newest, unsaved: &mut [], state }.record(loss);
+    fn record_loss(&mut self, first_seq: u64, count: u32, sensor: Sensor, cause: DropCause) {
+        let Books { ring, newest_losses: newest, ledger: state, now_ms, .. } = &mut *self.books;
+        let loss = Loss { first_seq, at_ms: 0, count, sensor, cause };
+        // The clock is looked at last: there is no register to carry the time in.
+        Ledger { ring, newest, unsaved: &mut [], state }.record_at(loss, || *now_ms);
     }
 }
 
@@ -251,12 +258,8 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         self.config
     }
 
-    fn now_ms(&self) -> u64 {
-        self.now_ms
-    }
-
     fn set_now_ms(&mut self, now_ms: u64) {
-        self.now_ms = now_ms;
+        self.books.now_ms = now_ms;
     }
 
     fn set_closing(&mut self) {

@@ -92,20 +92,23 @@ impl<P: Small> Ledger<'_, P> {
 
     /// Enters a loss: into the entry that it continues if that is among the newest, else into a
     /// new one.
+    pub(crate) fn record(&mut self, loss: Loss) {
+        self.record_at(loss, || loss.at_ms);
+    }
+
+    /// The same for a loss at the time that `at_ms` gives.
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
-    pub(crate) fn record(&mut self, loss: Loss) {
-        if loss.count == 0 {
-            return;
-        }
+    pub(crate) fn record_at(&mut self, loss: Loss, at_ms: impl Fn() -> u64) {
+        debug_assert!(loss.count > 0, "a loss of nothing");
         self.state.records += u64::from(loss.count);
         if let Some((at, entry)) = self.newest_of(loss.sensor)
             && entry.cause == loss.cause
-            && entry.end_seq() == loss.first_seq
+            && loss.first_seq.wrapping_sub(entry.first_seq) == u64::from(entry.count)
             && let Some(count) = entry.count.checked_add(loss.count)
         {
             entry.count = count;
-            entry.at_ms = loss.at_ms;
+            entry.at_ms = at_ms();
             self.state.last = at;
             self.mark_unsaved(at);
             return;
@@ -114,7 +117,7 @@ impl<P: Small> Ledger<'_, P> {
             *newest = P::new(self.state.next);
         }
         let Some(entry) = self.ring.get_mut(self.state.next as usize) else { return };
-        *entry = loss;
+        *entry = Loss { at_ms: at_ms(), ..loss };
         self.mark_unsaved(self.state.next);
         self.state.last = self.state.next;
         self.state.next += 1;

@@ -131,6 +131,7 @@ impl<'m> Store<Lent<'m>> {
 pub struct LentEnv<'m> {
     slots: Slots<'m>,
     is_closing: bool,
+    now_ms: u64,
     pool: &'m mut PoolState,
     droppable_max: &'m mut u16,
     droppable: &'m mut [u16],
@@ -152,6 +153,11 @@ impl<'m> Env<'m> for LentEnv<'m> {
     #[inline]
     fn is_closing(&self) -> bool {
         self.is_closing
+    }
+
+    #[inline]
+    fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     #[inline]
@@ -195,6 +201,7 @@ impl Lent<'_> {
         let env = LentEnv {
             slots: Slots::new(memory.words, memory.links, self.sector_words),
             is_closing: self.is_closing,
+            now_ms: self.now_ms,
             pool: &mut self.pool,
             droppable_max: &mut self.droppable_max,
             droppable: memory.droppable,
@@ -234,10 +241,6 @@ impl Memory for Lent<'_> {
 
     fn config(&self) -> Config {
         self.config
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.now_ms
     }
 
     fn set_now_ms(&mut self, now_ms: u64) {

@@ -132,7 +132,7 @@ impl Header {
     }
 
     const fn records_at(self) -> u32 {
-        if self.has_prologue() { HEADER_WORDS + PROLOGUE_WORDS } else { HEADER_WORDS }
+        HEADER_WORDS + PROLOGUE_WORDS * ((self.flags / PROLOGUE) & 1)
     }
 }
 
@@ -154,17 +154,20 @@ const fn parity(word: u32) -> u32 {
 }
 
 /// The number whose low half is `low`, and which is the nearest below `next_seq`; 0 if there is none.
-#[expect(clippy::implicit_saturating_sub, reason = "4 instructions less on a microcontroller")]
+#[expect(
+    clippy::manual_saturating_arithmetic,
+    reason = "10 instructions less on a microcontroller"
+)]
 #[inline]
 fn complete_seq(low: u32, next_seq: u64) -> u64 {
-    let behind = u64::from((next_seq as u32).wrapping_sub(low));
-    if behind > next_seq { 0 } else { next_seq - behind }
+    let near = next_seq & !u64::from(u32::MAX) | u64::from(low);
+    if low <= next_seq as u32 { near } else { near.checked_sub(1 << 32).unwrap_or(0) }
 }
 
 /// The part of the first record's number that is stored in the sector.
 #[inline]
 pub(crate) fn first_seq_low(slots: Slots<'_>, slot: Slot) -> u32 {
-    slots.word(slot, SEQ)
+    slots.words(slot)[SEQ].load(Relaxed)
 }
 
 impl<'m> SectorView<'m> {
@@ -205,12 +208,14 @@ impl<'m> SectorView<'m> {
         complete_seq(self.get(SEQ), next_seq)
     }
 
-    /// Whether the stored part of the first record's number agrees with its parity: cheap enough
-    /// for an add, which cannot afford a checksum over the sector.
+    /// The same if the stored part of the number agrees with its parity: cheap enough for an add, which
+    /// cannot afford a checksum over the sector.
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
-    pub(crate) fn has_plausible_seq(self) -> bool {
-        parity(self.get(SEQ)) == self.get(BASE_MID_FLAGS) >> SEQ_PARITY_SHIFT
+    pub(crate) fn plausible_first_seq(self, next_seq: u64) -> Option<u64> {
+        let low = self.get(SEQ);
+        let is_plausible = parity(low) == self.get(BASE_MID_FLAGS) >> SEQ_PARITY_SHIFT;
+        is_plausible.then(|| complete_seq(low, next_seq))
     }
 
     /// What `first_seq` would say if one bit of the number flipped back.
@@ -229,7 +234,7 @@ impl<'m> SectorView<'m> {
     #[inline(always)]
     pub(crate) fn is_sparse_grid(self) -> bool {
         let header = self.header();
-        !header.is_stamped() && self.count() * 2 < self.capacity(header)
+        !header.is_stamped() && self.count() < self.capacity(header) / 2
     }
 
     fn base_ms(self, header: Header) -> u64 {
@@ -284,15 +289,13 @@ impl<'m> SectorView<'m> {
         let base_low = sample.time_ms as u32;
         let base_high = (sample.time_ms >> 48) as u32;
         let seq_low = opening.first_seq as u32;
-        let other_period = !stamped && opening.period_ms != opening.implied_period_ms;
-        let prologue = base_high != 0 || other_period;
+        let other_period = if stamped { 0 } else { opening.period_ms ^ opening.implied_period_ms };
+        let prologue = base_high | other_period != 0;
 
         let mut flags = (sample.time_ms >> 32) as u32 & 0xFFFF;
         flags |= kind_and_clock_bits(sample.kind, sample.clock);
         flags |= parity(seq_low) << SEQ_PARITY_SHIFT;
-        if stamped {
-            flags |= STAMPED;
-        }
+        flags |= u32::from(stamped) * STAMPED;
         self.set(SEQ, seq_low);
         self.set(BASE_LOW, base_low);
         let (mut seed, mut at) = (self.sensor, HEADER_WORDS as usize);
@@ -306,11 +309,10 @@ impl<'m> SectorView<'m> {
         seed = mix(seed, [seq_low, base_low, flags]);
         self.set(BASE_MID_FLAGS, flags | 1 << COUNT_SHIFT);
         self.slots.set_single_record(self.slot);
-        // A fresh sector has room for a record of either size, and its base is the sample's time.
-        if stamped {
-            self.set(at, 0);
-            at += 1;
-        }
+        // A fresh sector has room for a record of either size, and its base is the sample's time. Where no
+        // time stands in front of the value, the value takes the place of the 0.
+        self.set(at, 0);
+        at += usize::from(stamped);
         self.set(at, sample.value);
         self.set(CRC, crc32c_words(seed, [sample.value]));
     }
@@ -343,9 +345,12 @@ impl<'m> SectorView<'m> {
                 if at as usize >= self.words.len() {
                     return false;
                 }
+                if period != period_ms {
+                    return false;
+                }
                 let grid_ms = base_ms + u64::from(count.records()) * u64::from(period);
                 let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(u64::from(half));
-                if period != period_ms || ahead_ms > u64::from(half * 2) {
+                if ahead_ms >> 32 != 0 || ahead_ms as u32 > half * 2 {
                     return false;
                 }
                 return self.push(header.flags, count, at, false, 0, sample.value);
@@ -360,8 +365,14 @@ impl<'m> SectorView<'m> {
         }
         let period = self.period_ms(header);
         let count = self.slots.counted(self.slot);
+        let half = u64::from(period_ms / 2);
         let grid_ms = base_ms.wrapping_add(u64::from(count.records()) * u64::from(period));
-        if period != period_ms || sample.time_ms.abs_diff(grid_ms) > u64::from(period / 2) {
+        let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(half);
+        if period != period_ms || ahead_ms > half * 2 {
+            return false;
+        }
+        // The two ends of time are near each other by wrapping only.
+        if (sample.time_ms >= grid_ms) != (ahead_ms >= half) {
             return false;
         }
         self.push(

@@ -288,6 +288,11 @@ impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     }
 
     #[inline]
+    fn now_ms(&self) -> u64 {
+        self.inner.now_ms.load(Relaxed)
+    }
+
+    #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
         let PoolMemory { state, droppable_max: max, droppable, group_max } = &mut *memory;
@@ -320,10 +325,6 @@ impl<T> Memory for Shared<T> {
 
     fn config(&self) -> Config {
         self.0.config
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.0.now_ms.load(Relaxed)
     }
 
     fn set_now_ms(&mut self, now_ms: u64) {

@@ -87,6 +87,12 @@ impl Count {
     pub(crate) const fn records(self) -> u32 {
         self.link >> SLOT_BITS
     }
+
+    /// The address of the sector behind this one.
+    #[inline]
+    pub(crate) fn next(self) -> Option<Slot> {
+        (self.link & SLOT_MASK).checked_sub(1).map(Slot)
+    }
 }
 
 /// The pool's memory: every sector's words, and beside them one word a sector with the link to the
@@ -136,15 +142,10 @@ impl<'m> Slots<'m> {
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
     pub(crate) fn words(self, slot: Slot) -> &'m [AtomicU32] {
+        // Where every length is known, nothing else is left to be checked.
+        assert!(slot.index() < self.links.len(), "no sector of the pool");
         let start = slot.index() * self.sector_words;
         &self.words[start..start + self.sector_words]
-    }
-
-    /// One of them.
-    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
-    #[inline(always)]
-    pub(crate) fn word(self, slot: Slot, index: usize) -> u32 {
-        self.words[slot.index() * self.sector_words + index].load(Relaxed)
     }
 
     /// Flips one bit of a sector's words.
@@ -184,7 +185,7 @@ impl<'m> Slots<'m> {
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
     pub(crate) fn next(self, slot: Slot) -> Option<Slot> {
-        (self.links[slot.index()].load(Relaxed) & SLOT_MASK).checked_sub(1).map(Slot)
+        self.counted(slot).next()
     }
 
     /// Moves `next` behind `slot`, where nothing may be yet. Who links and unlinks holds the lock of
@@ -203,24 +204,26 @@ impl<'m> Slots<'m> {
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
     pub(crate) fn take_next(self, slot: Slot) -> Option<Sector> {
-        let link = &self.links[slot.index()];
-        let before = link.load(Relaxed);
-        link.store(before & !SLOT_MASK, Relaxed);
-        NonZeroU32::new(before & SLOT_MASK).map(Sector)
+        self.take_next_of_counted(slot, self.counted(slot))
+    }
+
+    /// The same for who has asked already how many records the sector holds.
+    #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
+    #[inline(always)]
+    pub(crate) fn take_next_of_counted(self, slot: Slot, counted: Count) -> Option<Sector> {
+        self.links[slot.index()].store(counted.link & !SLOT_MASK, Relaxed);
+        NonZeroU32::new(counted.link & SLOT_MASK).map(Sector)
     }
 
     /// Takes the sector behind `slot` out of the list: what lies behind it lies behind `slot` from now
-    /// on. Says whether anything does.
+    /// on. For who has looked at both already.
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
-    pub(crate) fn unlink_next(self, slot: Slot) -> Option<(Sector, bool)> {
-        let link = &self.links[slot.index()];
-        let before = link.load(Relaxed);
-        let sector = NonZeroU32::new(before & SLOT_MASK).map(Sector)?;
-        let own = &self.links[sector.slot().index()];
-        let behind = own.load(Relaxed);
-        own.store(behind & !SLOT_MASK, Relaxed);
-        link.store(before & !SLOT_MASK | behind & SLOT_MASK, Relaxed);
-        Some((sector, behind & SLOT_MASK != 0))
+    pub(crate) fn unlink_next(self, slot: Slot, counted: Count, next: Count) -> Option<Sector> {
+        let sector = NonZeroU32::new(counted.link & SLOT_MASK).map(Sector)?;
+        self.links[sector.slot().index()].store(next.link & !SLOT_MASK, Relaxed);
+        let link = counted.link & !SLOT_MASK | next.link & SLOT_MASK;
+        self.links[slot.index()].store(link, Relaxed);
+        Some(sector)
     }
 }

@@ -309,28 +309,18 @@ impl<B: Backing> Store<B> {
     }
 
     /// Drops a sector of the same sensor's, else of the one that holds most, and enters it into the
-    /// pool's books as the same sensor's.
-    #[expect(clippy::inline_always, reason = "as above")]
-    #[inline(always)]
-    fn drop_for(places: &mut [B::Place], env: &mut B::Env<'_>, owner: Owner) -> Option<Sector> {
-        if env.pool_alone()?.holders.count(owner.sensor.0) == 0 {
-            return Self::drop_of_richest_for(places, env, owner);
-        }
-        // From a chain to the same chain: the pool's books stay as they are.
-        places.get_mut(owner.sensor.index())?.as_mut().recycle(env, owner)
-    }
-
-    /// Drops a sector of the sensor that holds most, and enters it into the pool's books as the owner's.
-    /// Not a part of its caller: both together need more than the registers.
+    /// pool's books as the same sensor's. Not a part of its caller: both together need more than the
+    /// registers.
     #[inline(never)]
-    fn drop_of_richest_for(
-        places: &mut [B::Place],
-        env: &mut B::Env<'_>,
-        owner: Owner,
-    ) -> Option<Sector> {
-        let richest = env.pool_alone()?.holders.take_from_richest(owner.sensor.0)?;
-        let chain = places.get_mut(richest as usize)?.as_mut();
-        chain.recycle(env, Owner { sensor: Sensor(richest), ..owner })
+    fn drop_for(places: &mut [B::Place], env: &mut B::Env<'_>, owner: Owner) -> Option<Sector> {
+        let mut holders = env.pool_alone()?.holders;
+        // From a chain to the same chain: the pool's books stay as they are.
+        let victim = match holders.count(owner.sensor.0) {
+            0 => Sensor(holders.take_from_richest(owner.sensor.0)?),
+            _ => owner.sensor,
+        };
+        let chain = places.get_mut(victim.index())?.as_mut();
+        chain.recycle(env, Owner { sensor: victim, ..owner })
     }
 
     /// The sensor that holds most sectors that could be dropped.
@@ -506,7 +496,7 @@ impl<B: Backing> Store<B> {
     }
 
     pub(crate) fn owner(&self, sensor: Sensor) -> Owner {
-        Owner { sensor, epoch: self.backing.config().epoch, now_ms: self.backing.now_ms() }
+        Owner { sensor, epoch: self.backing.config().epoch }
     }
 }
 

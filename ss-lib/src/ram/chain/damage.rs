@@ -11,10 +11,9 @@ impl Chain {
     #[inline]
     pub(super) fn first_seq_of(&self, slots: Slots<'_>, slot: Slot, owner: Owner) -> u64 {
         let view = self.view(slots, slot, owner);
-        if view.has_plausible_seq() {
-            view.first_seq(self.next_seq)
-        } else {
-            self.first_seq_by_checksum(slots, slot, owner)
+        match view.plausible_first_seq(self.next_seq) {
+            Some(first_seq) => first_seq,
+            None => self.first_seq_by_checksum(slots, slot, owner),
         }
     }
 

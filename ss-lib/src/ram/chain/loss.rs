@@ -3,11 +3,11 @@
 use super::{
     super::{
         Env,
-        slots::{Position, Sector, Slot},
+        slots::{Count, Position, Sector, Slot},
     },
     Chain, Owner, TAIL_SEALED,
 };
-use crate::{DropCause, Loss};
+use crate::DropCause;
 
 impl Chain {
     /// Drops the oldest sector that holds no pending record, and hands it to the caller, who tells
@@ -22,14 +22,17 @@ impl Chain {
         let (sector, (first_seq, count));
         if self.pending == 0 {
             let first = self.first_slot()?;
-            (first_seq, count) = self.range(env, owner, first, self.head_record());
-            sector = self.unlink_first(slots)?;
+            let held = slots.counted(first);
+            (first_seq, count) = self.range(env, owner, first, held, self.head_record());
+            sector = self.unlink_first(slots, held)?;
         } else {
             let end = self.batch_end.slot();
-            (first_seq, count) = self.range(env, owner, slots.next(end)?, 0);
-            let has_next;
-            (sector, has_next) = slots.unlink_next(end)?;
-            if !has_next {
+            let before = slots.counted(end);
+            let first = before.next()?;
+            let held = slots.counted(first);
+            (first_seq, count) = self.range(env, owner, first, held, 0);
+            sector = slots.unlink_next(end, before, held)?;
+            if held.next().is_none() {
                 self.tail_and_head_record = Position::new(end, self.head_record());
                 self.flags |= TAIL_SEALED;
             }
@@ -44,15 +47,20 @@ impl Chain {
     /// The numbers of a sector's records from number `from` of it on: the first, and how many.
     #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
-    fn range<'m>(&self, env: &impl Env<'m>, owner: Owner, slot: Slot, from: u32) -> (u64, u32) {
-        let count = env.slots().count(slot) - from;
+    fn range<'m>(
+        &self,
+        env: &impl Env<'m>,
+        owner: Owner,
+        slot: Slot,
+        held: Count,
+        from: u32,
+    ) -> (u64, u32) {
         let view = self.view(env.slots(), slot, owner);
-        let said = if view.has_plausible_seq() {
-            view.first_seq(self.next_seq)
-        } else {
-            self.proven_first_seq(env, slot, owner)
+        let said = match view.plausible_first_seq(self.next_seq) {
+            Some(said) => said,
+            None => self.proven_first_seq(env, slot, owner),
         };
-        (said.wrapping_add(u64::from(from)), count)
+        (said.wrapping_add(u64::from(from)), held.records() - from)
     }
 
     /// `first_seq_by_checksum`, which almost no drop needs: none spends an instruction on it.
@@ -70,13 +78,10 @@ impl Chain {
         let first_seq = self.first_seq_by_checksum(slots, slot, owner);
         let from = self.head_record();
         let count = slots.count(slot).saturating_sub(from).min(self.unsent);
-        record_loss(
-            env,
-            owner,
-            first_seq.saturating_add(u64::from(from)),
-            count,
-            DropCause::Corrupt,
-        );
+        if count > 0 {
+            let first_seq = first_seq.saturating_add(u64::from(from));
+            record_loss(env, owner, first_seq, count, DropCause::Corrupt);
+        }
         self.dropped_corrupt = self.dropped_corrupt.saturating_add(count);
         self.unsent -= count;
         env.pool(|mut pool| pool.holders.sub(owner.sensor.0, 1));
@@ -84,7 +89,7 @@ impl Chain {
     }
 }
 
-/// Enters a loss into the ledger.
+/// Enters a loss, not of nothing, into the ledger.
 #[inline]
 pub(crate) fn record_loss<'m>(
     env: &mut impl Env<'m>,
@@ -93,6 +98,5 @@ pub(crate) fn record_loss<'m>(
     count: u32,
     cause: DropCause,
 ) {
-    let Owner { sensor, now_ms, .. } = owner;
-    env.record_loss(Loss { first_seq, at_ms: now_ms, count, sensor, cause });
+    env.record_loss(first_seq, count, owner.sensor, cause);
 }
