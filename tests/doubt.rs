@@ -57,6 +57,25 @@ fn fail_next_sync(disk: &SimDisk) {
     disk.fail(Due { call: Call::Sync, fault: SimFault::Io, nth: 0, times: 1 });
 }
 
+/// 20 records a sensor are durable, and a sync has failed over so many pages of 5 each, and one record more.
+fn with_pages_in_doubt(pages: u64) -> (SimDisk, Gateway<SimDisk>, Vec<Sensor>) {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    gateway.sync().unwrap();
+    // The first tick commits, and none after it for a minute: no page calls the one before it durable.
+    gateway.tick(0);
+    for page in 1..=pages {
+        add(&mut gateway, &sensors, 5);
+        gateway.tick(page * 3_000 - 1_000);
+        gateway.tick(page * 3_000);
+    }
+    fail_next_sync(&disk);
+    add(&mut gateway, &sensors, 1);
+    assert!(gateway.sync().is_err());
+    (disk, gateway, sensors)
+}
+
 /// Takes everything out; each sensor's records, none answered twice.
 fn drain(gateway: &mut Gateway<SimDisk>, sensors: &[Sensor]) -> Vec<Vec<Record>> {
     let mut out = vec![Record::default(); 64];
@@ -186,20 +205,7 @@ fn a_kill_shows_no_gap_where_records_were_answered_in_ram() {
 #[test]
 fn pages_in_doubt_do_not_hide_the_durable_copies_behind_them() {
     for pages in 2..5 {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
-        // The first tick commits, and none after it for a minute.
-        gateway.tick(0);
-        for page in 1..=pages {
-            add(&mut gateway, &sensors, 5);
-            gateway.tick(page * 3_000 - 1_000);
-            gateway.tick(page * 3_000);
-        }
-        fail_next_sync(&disk);
-        add(&mut gateway, &sensors, 1);
-        assert!(gateway.sync().is_err());
+        let (disk, mut gateway, sensors) = with_pages_in_doubt(pages);
         gateway.sync().unwrap();
         let said = levels(&gateway, &sensors);
         let end = 20 + pages * 5 + 1;
@@ -230,19 +236,7 @@ fn pages_in_doubt_do_not_hide_the_durable_copies_behind_them() {
 #[test]
 fn a_checkpoint_that_was_begun_twice_proves_nothing_of_pages_in_doubt() {
     for pages in 2..5 {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
-        gateway.tick(0);
-        for page in 1..=pages {
-            add(&mut gateway, &sensors, 5);
-            gateway.tick(page * 3_000 - 1_000);
-            gateway.tick(page * 3_000);
-        }
-        fail_next_sync(&disk);
-        add(&mut gateway, &sensors, 1);
-        assert!(gateway.sync().is_err());
+        let (disk, mut gateway, sensors) = with_pages_in_doubt(pages);
         disk.fail(Due { call: Call::SyncDir, fault: SimFault::Io, nth: 0, times: 1 });
         assert!(gateway.sync().is_err());
         gateway.sync().unwrap();
@@ -251,7 +245,9 @@ fn a_checkpoint_that_was_begun_twice_proves_nothing_of_pages_in_doubt() {
         assert!(said.iter().all(|levels| levels.durable_seq == end), "{said:?}");
         drop(gateway);
         let crash = disk.crashable().unwrap();
-        for outcome in crash.outcomes() {
+        let outcomes = crash.outcomes();
+        assert!(outcomes.len() > 50, "{outcomes:?}");
+        for outcome in outcomes {
             let image = crash.after(outcome, 1);
             let (mut gateway, sensors) = open(&SimDisk::new(&image));
             for records in drain(&mut gateway, &sensors) {
@@ -267,18 +263,7 @@ fn a_checkpoint_that_was_begun_twice_proves_nothing_of_pages_in_doubt() {
 /// it that is bad after that was promised, and its records are lost.
 #[test]
 fn a_bad_page_of_what_an_opening_made_durable_is_damage() {
-    let disk = SimDisk::crashable_from(&Image::default());
-    let (mut gateway, sensors) = open(&disk);
-    add(&mut gateway, &sensors, 20);
-    gateway.sync().unwrap();
-    // The first tick commits, and none after it for a minute: a page that no other page calls durable.
-    gateway.tick(0);
-    add(&mut gateway, &sensors, 5);
-    gateway.tick(2_000);
-    gateway.tick(3_000);
-    fail_next_sync(&disk);
-    add(&mut gateway, &sensors, 1);
-    assert!(gateway.sync().is_err());
+    let (disk, mut gateway, _) = with_pages_in_doubt(1);
     gateway.sync().unwrap();
     drop(gateway);
     let sealed = |image: &Image| {
@@ -311,23 +296,13 @@ fn a_bad_page_of_what_an_opening_made_durable_is_damage() {
 #[test]
 fn pages_in_doubt_behind_the_only_checkpoint_do_not_hide_copies() {
     let mut wrong = Vec::new();
-    let disk = SimDisk::crashable_from(&Image::default());
-    let (mut gateway, sensors) = open(&disk);
-    add(&mut gateway, &sensors, 20);
-    gateway.sync().unwrap();
-    gateway.tick(0);
-    for page in 1..=3 {
-        add(&mut gateway, &sensors, 5);
-        gateway.tick(page * 3_000 - 1_000);
-        gateway.tick(page * 3_000);
-    }
-    fail_next_sync(&disk);
-    add(&mut gateway, &sensors, 1);
-    assert!(gateway.sync().is_err());
+    let (disk, mut gateway, _) = with_pages_in_doubt(3);
     gateway.sync().unwrap();
     drop(gateway);
     let crash = disk.crashable().unwrap();
-    for outcome in crash.outcomes() {
+    let outcomes = crash.outcomes();
+    assert!(outcomes.len() > 50, "{outcomes:?}");
+    for outcome in outcomes {
         let mut image = crash.after(outcome, 1);
         image.flip("0000000000000002-00.seg", 40, 0);
         let scanned = scan(&SimDisk::new(&image)).unwrap();

@@ -2,12 +2,15 @@
 //! where every sensor's cursors stand is read from the newest checkpoint and what follows it. So the
 //! time is bounded by one segment, not by the backlog.
 
+mod doubt;
+mod error;
 mod roll;
 
+pub use error::OpenError;
 pub(crate) use roll::{CLOCKS_MAX, RecoveredSensor};
 
 use super::{
-    FILE_PAGES_MAX, FORMAT_VERSION, Superblock,
+    FILE_PAGES_MAX, Superblock,
     cache::ReadFault,
     chunk::{Chunk, ClockChunk, LossChunk},
     io::{Disk, DiskError, FileName, Operation, read_exact_at, write_all_at},
@@ -18,7 +21,7 @@ use super::{
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
 };
 use roll::{EndOf, Roll};
-use std::{error::Error, fmt, sync::Arc};
+use std::sync::Arc;
 
 /// Where the numbers of a store begin that is created; for tests of their ends, mostly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,92 +41,6 @@ impl Default for Origin {
         Self { segment: 1, lsn: 1, epoch: 1, store_id: None }
     }
 }
-
-/// Why a store was not opened. Nothing in it was changed.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The disk failed.
-    Disk(DiskError),
-    /// There are segments and no readable superblock.
-    NoSuperblock,
-    /// A newer library wrote this.
-    FutureVersion {
-        /// Where.
-        file: FileName,
-        /// Its version of the format.
-        version: u8,
-    },
-    /// No checkpoint of any segment can be read.
-    NoCheckpoint,
-    /// The store was opened 2^32 - 1 times.
-    EpochsUsedUp,
-    /// The pool cannot be cut for so many sensors.
-    Geometry(crate::ram::GeometryError),
-    /// More sensors hold records on disk than the configuration has places for.
-    TooManySensors {
-        /// Sensors with records.
-        holding: u32,
-        /// Places.
-        sensors_max: u32,
-    },
-    /// A setting that cannot be.
-    Setting(&'static str),
-}
-
-impl From<DiskError> for OpenError {
-    fn from(error: DiskError) -> Self {
-        Self::Disk(error)
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disk(error) if error.operation == Operation::Lock => {
-                write!(f, "the store cannot be owned ({error}): stop its owner, or look at it with `ss inspect`")
-            }
-            Self::Disk(error) => write!(f, "{error}: check the disk, then open it again"),
-            Self::NoSuperblock => f.write_str(
-                "there are segments, and no readable superblock beside them: `ss inspect` shows what \
-                 can be read, `ss repair` restores it",
-            ),
-            Self::FutureVersion { file, version } => write!(
-                f,
-                "{file} has version {version} of the format, this program knows {FORMAT_VERSION}: use a \
-                 newer one; nothing was touched"
-            ),
-            Self::NoCheckpoint => f.write_str(
-                "no segment has a readable checkpoint: `ss inspect` shows what can be read, `ss repair` \
-                 mends it",
-            ),
-            Self::EpochsUsedUp => f.write_str(
-                "the store was opened so often that openings cannot be told apart any more: salvage it \
-                 into a new one with `ss repair --into`",
-            ),
-            Self::Geometry(error) => error.fmt(f),
-            Self::TooManySensors { holding, sensors_max } => write!(
-                f,
-                "{holding} sensors hold records in this store, the configuration has {sensors_max} \
-                 places: give it {holding} or more until they are drained"
-            ),
-            Self::Setting(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Disk(error) => Some(error),
-            Self::Geometry(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-/// A sync's failure is mended within so many segments: it is squeezed as soon as what stands behind it is
-/// durable. So far back an opening looks for one that was not.
-const DOUBT_REACH: usize = 16;
 
 /// What opening found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -204,11 +121,7 @@ impl<D: Disk> Log<D> {
         }
         roll.finish(&mut state);
         // A newer version is refused before anything is changed.
-        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
-            if let Some(segment) = log.segments.get(index) {
-                log.is_complete(&segment)?;
-            }
-        }
+        log.refuse_future_in_doubt(&state)?;
         // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
         // durable before the other slot, the last one that surely is, is written over.
         write_superblock(&*log.disk, &found)?;
@@ -317,14 +230,8 @@ impl<D: Disk> Log<D> {
             let Some(segment) = self.segments.get(index) else { break };
             let end_of = if is_open && index + 1 == self.segments.len() {
                 EndOf::Log
-            } else if index < state.base
-                || (index == state.base
-                    && segment.generation == 0
-                    && !self.is_complete(&segment)?)
-            {
-                self.end_of_doubtful(&segment)?
             } else {
-                EndOf::Segment
+                self.end_of(&segment)?
             };
             self.roll_segment(index, &segment, end_of, roll, state)?;
         }
@@ -336,123 +243,6 @@ impl<D: Disk> Log<D> {
             if let Some(last) = last {
                 last.state = SegmentState::Open;
             }
-        }
-        Ok(())
-    }
-
-    /// Finds the ends of segments in doubt that stand farther in front of the newest checkpoint than what
-    /// `base` begins: it tells of all their numbers, and a reader that went past a hole in one would miss the
-    /// copies behind it.
-    fn find_ends_in_doubt(
-        &mut self,
-        base: usize,
-        roll: &Roll,
-        state: &mut State,
-    ) -> Result<(), OpenError> {
-        for index in state.base.saturating_sub(DOUBT_REACH)..base {
-            let Some(segment) = self.segments.get(index) else { break };
-            let is_settled = segment.generation > 0 || self.is_complete(&segment)?;
-            if !is_settled && self.end_of_doubtful(&segment)? == EndOf::Doubt {
-                // What it tells of sensors is known already.
-                let mut unused = roll.like();
-                self.roll_segment(index, &segment, EndOf::Doubt, &mut unused, state)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The first of the segments right in front of `base` that were never sealed: a sync failed in them,
-    /// and numbers may stand there that the checkpoints behind them do not tell of.
-    fn in_front_in_doubt(&mut self, mut base: usize) -> Result<usize, OpenError> {
-        while let Some(index) = base.checked_sub(1) {
-            let Some(segment) = self.segments.get(index) else { break };
-            // A squeezed one was complete and durable before it counted: without its footer it is damaged.
-            // Its own checkpoint does not matter: those behind it tell of every sensor that it told of.
-            if segment.generation > 0 || self.is_complete(&segment)? {
-                break;
-            }
-            base = index;
-        }
-        Ok(base)
-    }
-
-    /// Makes durable what no page says was so. A sync may have failed before a kill: the kernel's cache has
-    /// the pages then, calls them clean, and says yes to this sync whatever the disk has. So the cache is
-    /// told to let go of them, and what the disk does not have is written again. Nothing that is durable is
-    /// written over.
-    fn make_durable(&mut self, segment: &Segment, file: &D::File) -> Result<(), DiskError> {
-        let name = segment.name();
-        let fail = |operation| move |error| DiskError::new(operation, name, error);
-        self.disk.sync(file).map_err(fail(Operation::Sync))?;
-        self.counts.fsyncs += 1;
-        let first = self.first_in_doubt(segment)?;
-        let group = super::SECTOR_PAGES as u32;
-        let mut has_written = false;
-        // The kernel may keep neighbouring pages as one, of which it lets go as a whole or not at all.
-        for from in (first / group * group..segment.pages).step_by(group as usize) {
-            // The cache holds a group, and so whatever the disk has of it.
-            self.cache.whole_page_ahead(&self.disk, segment, from, group as usize)?;
-            let offset = u64::from(from) * PAGE_BYTES as u64;
-            let bytes = u64::from(group) * PAGE_BYTES as u64;
-            self.disk.forget_cached(file, offset, bytes).map_err(fail(Operation::Read))?;
-            for page in from.max(first)..segment.pages.min(from + group) {
-                let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
-                let Some((_, bytes)) = whole else { continue };
-                let offset = u64::from(page) * PAGE_BYTES as u64;
-                let mut on_disk = [0; PAGE_BYTES];
-                let read = read_exact_at(&*self.disk, file, &mut on_disk, offset);
-                if read.is_ok() && on_disk == *bytes {
-                    continue;
-                }
-                let written = write_all_at(&*self.disk, file, bytes, offset);
-                written.map_err(|(_, error)| fail(Operation::Write)(error))?;
-                self.counts.bytes_written += PAGE_BYTES as u64;
-                has_written = true;
-            }
-        }
-        if has_written {
-            self.disk.sync(file).map_err(fail(Operation::Sync))?;
-            self.counts.fsyncs += 1;
-        }
-        Ok(())
-    }
-
-    /// The first page that may not be durable. In the open segment a page says what was so before it; in one
-    /// whose sync failed the first pages may be as much in doubt as the last.
-    fn first_in_doubt(&mut self, segment: &Segment) -> Result<u32, DiskError> {
-        let (mut durable_lsn, mut first) = (None, 0);
-        if segment.state != SegmentState::Open {
-            return Ok(first);
-        }
-        for page in (0..segment.pages).rev() {
-            let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
-            let Some((info, _)) = whole else { continue };
-            if info.lsn < *durable_lsn.get_or_insert(info.durable_lsn) {
-                first = page + 1;
-                break;
-            }
-        }
-        Ok(first)
-    }
-
-    /// Makes durable what stands in segments that were never sealed and are not the log's end: a sync failed
-    /// in them.
-    fn make_doubtful_durable(&mut self, state: &State) -> Result<(), OpenError> {
-        // The newest checkpoint itself may stand in one, if that of the segment behind it cannot be read.
-        for index in state.base.saturating_sub(DOUBT_REACH)..=state.base {
-            let Some(segment) = self.segments.get(index) else { break };
-            let is_settled = segment.state == SegmentState::Open || segment.generation > 0;
-            if is_settled || self.is_complete(&segment)? {
-                continue;
-            }
-            let name = segment.name();
-            let file = self.disk.open_writable(name.as_str());
-            let fail = |operation| move |error| DiskError::new(operation, name, error);
-            let file = file.map_err(fail(Operation::Open))?;
-            if state.cut.contains(&segment.id) {
-                self.disk.set_len(&file, segment.bytes()).map_err(fail(Operation::SetLen))?;
-            }
-            self.make_durable(&segment, &file)?;
         }
         Ok(())
     }

@@ -2,24 +2,23 @@
 
 mod figures;
 mod linux;
+mod tables;
 mod watched;
 
 pub use figures::{DiskFigures, Figures, GroupFigures, RamFigures};
 pub(super) use linux::{Home, HomeGateway, LinuxStore};
 pub use linux::{Place, RunError, write_image};
+pub(super) use tables::DriverTables;
 
 use super::{
-    Driver, DriverMemory, Engine, Op, REPLIES_PER_SENSOR, Reply, SensorRun, Summary,
+    Driver, Engine, Op, SensorRun, Summary,
     expect::Judged,
     faults::{CallName, Fault, FaultKind, Rotten},
     oracle::{DiskTerms, Oracle, Terms, Violation},
     sensors::group_stats,
     text::{Profile, Scenario},
 };
-use crate::{
-    Record,
-    ram::{PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store, footprint_bytes},
-};
+use crate::ram::{PoolStats, STM32_SECTOR_BYTES, SharedConfig, Stm32Store, Store, footprint_bytes};
 use watched::Watched;
 
 /// Who watches a run: measures operations, shows progress, may end it.
@@ -153,29 +152,17 @@ fn judge<E: Engine>(
     watch: &mut impl Watch,
 ) -> Result<Outcome, RunError> {
     let description = scenario.description();
-    let sensors = scenario.sensors() as usize;
-    let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
     let mut observer =
         Watched { oracle: Oracle::new(terms(scenario)), recoveries: 0, watch, is_cancelled: false };
-    let (mut runs, mut due) = (vec![SensorRun::default(); sensors], vec![0; sensors]);
-    let (mut batch, mut peeked) =
-        (vec![Record::default(); batch_records], vec![Record::default(); batch_records]);
-    let mut replies = vec![Reply::default(); sensors * REPLIES_PER_SENSOR];
-    let memory = DriverMemory {
-        sensors: &mut runs,
-        due: &mut due,
-        replies: &mut replies,
-        batch: &mut batch,
-        peeked: &mut peeked,
-    };
-    let driver = Driver::new(&description, engine, &mut observer, memory);
+    let mut tables = DriverTables::new(scenario);
+    let driver = Driver::new(&description, engine, &mut observer, tables.memory());
     let summary = driver.map_err(RunError::Register)?.run();
     if let Some(error) = summary.restart_error {
         return Err(RunError::Restart(error));
     }
     let Watched { mut oracle, is_cancelled, recoveries, .. } = observer;
     let ram = ram_figures(engine.pool(), size(engine));
-    let mut figures = figures(scenario, engine, &runs, &summary, &oracle, ram);
+    let mut figures = figures(scenario, engine, &tables.sensors, &summary, &oracle, ram);
     figures.disk = engine.disk().map(|used| DiskFigures {
         used,
         centibytes_per_record: oracle.centibytes_per_record(),

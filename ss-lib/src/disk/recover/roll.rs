@@ -279,32 +279,6 @@ impl<D: Disk> Log<D> {
         Ok(false)
     }
 
-    /// The opening of the newest page in the log.
-    fn newest_epoch(&mut self) -> Result<u32, OpenError> {
-        for index in (0..self.segments.len()).rev() {
-            let Some(segment) = self.segments.get(index) else { break };
-            for page in (0..segment.pages).rev() {
-                if let Some(view) = self.page_or_future(&segment, page)? {
-                    return Ok(view.info.epoch);
-                }
-            }
-        }
-        Ok(0)
-    }
-
-    /// What the end of a segment in front of the newest checkpoint is. A page of a later opening says that
-    /// everything was made durable, or cut, before it.
-    pub(super) fn end_of_doubtful(&mut self, segment: &Segment) -> Result<EndOf, OpenError> {
-        let newest_epoch = self.newest_epoch()?;
-        for page in (0..segment.pages).rev() {
-            if let Some(view) = self.page_or_future(segment, page)? {
-                let is_settled = view.info.epoch < newest_epoch;
-                return Ok(if is_settled { EndOf::Segment } else { EndOf::Doubt });
-            }
-        }
-        Ok(EndOf::Segment)
-    }
-
     /// Whether nothing can be in a segment whose checkpoint is not complete: no page of it holds records,
     /// and none was written when its first page was durable.
     pub(super) fn is_just_begun(&mut self, segment: &Segment) -> Result<bool, OpenError> {
@@ -399,25 +373,6 @@ impl<D: Disk> Log<D> {
             open.data_page = data_page;
         }
         Ok(())
-    }
-
-    /// The number below which everything in a segment was durable, by what stands outside of it.
-    fn durable_before_end(&mut self, index: usize, end_of: EndOf) -> Result<u64, OpenError> {
-        if end_of == EndOf::Log {
-            // After an orderly shutdown everything was.
-            let found = &self.superblock;
-            return Ok(if found.is_clean { found.last_lsn.saturating_add(1) } else { 0 });
-        }
-        // The next segment was begun when the sync had failed, and its first page says what was durable
-        // then. Its other pages do not: they count what was written again as durable.
-        let segment = self.segments.get(index);
-        let next = segment.zip(self.segments.get(index + 1)).filter(|(segment, next)| {
-            // A squeezed one, or one farther behind, was begun when more was durable.
-            next.generation == 0 && next.id == segment.id.saturating_add(1)
-        });
-        let Some((_, next)) = next else { return Ok(0) };
-        let first = self.page_or_future(&next, 0)?;
-        Ok(first.map_or(0, |view| view.info.durable_lsn))
     }
 
     /// Where the log ends in a segment that was never sealed, whose page `from` cannot be read: in front of

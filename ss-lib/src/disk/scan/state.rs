@@ -60,8 +60,7 @@ pub(super) fn read<D: Disk>(
     let mut state = State::default();
     let in_doubt = in_front_in_doubt(scan, first);
     let newest = scan.segments.iter().rposition(|segment| segment.role == Role::Log);
-    let until = newest.map_or(first, |newest| newest.min(first + 1));
-    find_ends_in_doubt(reader, scan, identity, until)?;
+    find_ends_in_doubt(reader, scan, identity, newest.unwrap_or(0))?;
     for index in in_doubt..scan.segments.len() {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {

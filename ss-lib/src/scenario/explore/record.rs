@@ -7,11 +7,10 @@ use crate::{
     gateway::GatewayConfig,
     ram::PoolStats,
     scenario::{
-        Answer, Driver, DriverMemory, Engine, Given, Observer, REPLIES_PER_SENSOR, Reply, Restart,
-        Restarted, SensorRun,
+        Answer, Driver, Engine, Given, Observer, Restart, Restarted,
         faults::FaultClock,
         oracle::{Oracle, Violation},
-        run::{LinuxStore, RunError, terms},
+        run::{DriverTables, LinuxStore, RunError, terms},
         text::Scenario,
     },
 };
@@ -40,20 +39,8 @@ pub(super) fn record(
         scenario.faults.iter().filter(|fault| !fault.kind.is_rot()).copied().collect();
     let faults = FaultClock::new(disk.clone(), &faults, description.seed);
     let mut observer = Taped { oracle, tape: Arc::clone(&tape), faults };
-    let sensors = scenario.sensors() as usize;
-    let batch_records = description.uploader.map_or(1, |uploader| uploader.batch_records as usize);
-    let (mut runs, mut due) = (vec![SensorRun::default(); sensors], vec![0; sensors]);
-    let (mut batch, mut peeked) =
-        (vec![Record::default(); batch_records], vec![Record::default(); batch_records]);
-    let mut replies = vec![Reply::default(); sensors * REPLIES_PER_SENSOR];
-    let memory = DriverMemory {
-        sensors: &mut runs,
-        due: &mut due,
-        replies: &mut replies,
-        batch: &mut batch,
-        peeked: &mut peeked,
-    };
-    let driver = Driver::new(&description, &mut store, &mut observer, memory);
+    let mut tables = DriverTables::new(scenario);
+    let driver = Driver::new(&description, &mut store, &mut observer, tables.memory());
     let summary = driver.map_err(RunError::Register)?.run();
     if let Some(error) = summary.restart_error {
         let text = store.open_error.as_ref().map_or_else(|| error.to_string(), ToString::to_string);
