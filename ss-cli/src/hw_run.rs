@@ -102,8 +102,8 @@ Examples:
   ss hw-run --list-chips STM32F4
 
 The firmware is built with fw-shim/build. Exit code 0: every expectation was met. 1: one was missed,
-the store is not sound, --compare found a difference, or Ctrl-C ended the run. 2: the scenario cannot
-be used on a microcontroller. 3: the board cannot be used, or broke. See --help for the JSON.";
+the store is not sound, --compare found a difference, or Ctrl-C ended the run. 2: the scenario
+cannot be used on a microcontroller. 3: the board cannot be used, or broke. See --help for the JSON.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -126,10 +126,11 @@ The JSON object (schema 1; keys may be added, never renamed):
   virtual_ms, duration_ms, wall_ms (on the host, with loading)
   records        as ss simulate has them
   groups[]       name, sensors, and the same counters
-  costs[]        operation (add-series, add-event, consume, answer), count, min, p50, p99, max, mean,
-                 each in the unit of `clock`; per_record where an operation has several records
-  clock          unit (cycles, or instructions on a virtual board), hz (null there), empty_cost: what
-                 a measurement of nothing costs, part of every figure
+  costs[]        operation (add-series, add-event, consume, answer), count, min, p50, p99, max,
+                 mean, each in the unit of `clock`; per_record where an operation has several
+                 records
+  clock          unit (cycles, or instructions on a virtual board), hz (null there), empty_cost:
+                 what a measurement of nothing costs, part of every figure
   ram            store_bytes, static_bytes (the whole image's, with the store), stack_bytes,
                  stack_peak_bytes, sectors_total, sectors_peak, sectors_used, sector_bytes
   flash_bytes    of the whole image

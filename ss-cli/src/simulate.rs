@@ -97,13 +97,15 @@ read and judged at the end, as it is otherwise.
 
 Ctrl-C ends the run and prints what was seen until then; a second one ends at once.
 
-With --faults everywhere the scenario runs once on a simulated disk; each operation is cut, each state is
-opened, read to the last record, opened again, worked in and opened once more. The JSON object is then:
-  verdict, scenario, seed, command, runs, records, operations, cuts, states, distinct (judged once each),
-  second_states (the recovery was cut as well), rotten_states (a page was damaged), states_per_s,
-  distinct_per_s, wall_ms, lost_max (records that a state had lost at most), losses_within_contract,
-  recovery (mean_us, max_us, disk_calls_max), shortened_ms, violation (null, or id, what, promise, sensor,
-  seq, virtual_ms, seen, command)
+With --faults everywhere the scenario runs once on a simulated disk; each operation is cut, each
+state is opened, read to the last record, opened again, worked in and opened once more. The JSON
+object is then:
+  verdict, scenario, seed, command, runs, records, operations, cuts, states,
+  distinct (judged once each), second_states (the recovery was cut as well),
+  rotten_states (a page was damaged), states_per_s, distinct_per_s, wall_ms,
+  lost_max (records that a state had lost at most), losses_within_contract,
+  recovery (mean_us, max_us, disk_calls_max), shortened_ms,
+  violation (null, or id, what, promise, sensor, seq, virtual_ms, seen, command)
 
 The JSON object (schema 1; keys may be added, never renamed):
   verdict        pass, fail or interrupted

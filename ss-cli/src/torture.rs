@@ -38,8 +38,8 @@ Example:
 DIR must be empty or not there yet. When every promise was kept what was made in it is removed,
 unless --keep says otherwise; else it is left: ss inspect DIR/store looks into it.
 
-Exit code 0: every promise was kept. 1: one was broken, or Ctrl-C ended the run. 2: wrong usage, or a
-DIR with something else in it. 3: the directory could not be used.
+Exit code 0: every promise was kept. 1: one was broken, or Ctrl-C ended the run. 2: wrong usage, or
+a DIR with something else in it. 3: the directory could not be used.
 
 The JSON object (schema 1; keys may be added, never renamed):
   verdict               kept, broken, interrupted or unusable
