@@ -35,7 +35,7 @@ fn a_sealed_sector_that_is_the_tail_again_takes_no_other_number() {
     // Not from the list: found here. What lay behind a pending batch was dropped, the batch's
     // sector became the tail again, and the next event was added to it under a number that the
     // dropped one had had.
-    let mut store = Store::<Inline<2, 1, 2, 16, 8>>::open(Config::default());
+    let mut store = Store::<Inline<2, 2, 16, 8>>::open(Config::default());
     let (sensor, other) = (events(&mut store, 1), events(&mut store, 2));
     assert_eq!(add_apart(&mut store, sensor), Ok(0));
     let (token, _) = consume(&mut store, sensor, 1);
@@ -99,7 +99,7 @@ fn field_b23_an_ack_gives_the_sectors_back_itself() {
 fn field_b24_pressure_ends_with_everything_pending_and_with_every_sector_open() {
     // The store stuck at 89 to 95 %: what was pending or open could not be moved out.
     // Every sector is some sensor's open one: a reading still finds room.
-    let mut store = Store::<Inline<4, 1, 4, 16, 8>>::open(Config::default());
+    let mut store = Store::<Inline<4, 4, 16, 8>>::open(Config::default());
     let sensors: Vec<_> = (0..4).map(|id| events(&mut store, id)).collect();
     for &sensor in &sensors {
         assert!(add_apart(&mut store, sensor).is_ok());

@@ -6,7 +6,7 @@ use ss_lib::{
     ram::{Backing, Config, FullPolicy, Geometry, Inline, Shared, SharedConfig, Store},
 };
 
-pub type Small = Store<Inline<4, 1, 16, 16, 8>>;
+pub type Small = Store<Inline<4, 16, 16, 8>>;
 
 /// Series records of a 64 B sector.
 pub const SERIES_PER_SECTOR: u32 = 12;

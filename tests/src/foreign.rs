@@ -9,7 +9,7 @@ const SENSORS: usize = 48;
 
 /// A store of 48 sensors in another epoch.
 #[derive(Debug)]
-pub struct Foreign(Store<Inline<SENSORS, { SENSORS.div_ceil(8) }, SENSORS, 8, 1>>);
+pub struct Foreign(Store<Inline<SENSORS, SENSORS, 8, 1>>);
 
 impl Foreign {
     /// Opens it.

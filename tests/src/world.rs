@@ -42,15 +42,15 @@ pub struct World {
 
 /// Every world of the model test.
 pub const WORLDS: [World; 15] = [
-    twins::<1, 1, 1, 8, 4>(30, 4, 60),
-    twins::<2, 1, 2, 8, 4>(40, 6, 120),
-    twins::<3, 1, 3, 16, 8>(40, 12, 150),
-    twins::<4, 1, 16, 8, 8>(40, 30, 200),
-    twins::<3, 1, 8, 64, 8>(40, 150, 100),
-    twins::<20, 3, 24, 8, 8>(60, 12, 100),
-    twins::<2, 1, 4, 1024, 2>(20, 1_100, 30),
+    twins::<1, 1, 8, 4>(30, 4, 60),
+    twins::<2, 2, 8, 4>(40, 6, 120),
+    twins::<3, 3, 16, 8>(40, 12, 150),
+    twins::<4, 16, 8, 8>(40, 30, 200),
+    twins::<3, 8, 64, 8>(40, 150, 100),
+    twins::<20, 24, 8, 8>(60, 12, 100),
+    twins::<2, 4, 1024, 2>(20, 1_100, 30),
     // As many sectors as an inline store can count, and one more.
-    twins::<5, 1, 255, 8, 8>(30, 120, 20),
+    twins::<5, 255, 8, 8>(30, 120, 20),
     shared(5, 256, 32, 30, 120, 20),
     // Fewer sectors than sensors: some sensor has none.
     shared(3, 1, 32, 40, 4, 80),
@@ -62,7 +62,7 @@ pub const WORLDS: [World; 15] = [
 ];
 
 /// An inline store and a shared one of the same shape: they must say the same.
-const fn twins<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>(
+const fn twins<const S: usize, const N: usize, const W: usize, const L: usize>(
     ops_max: usize,
     run_max: u32,
     share: u64,
@@ -76,7 +76,7 @@ const fn twins<const S: usize, const G: usize, const N: usize, const W: usize, c
         run_max,
         share,
         run: |world, case| {
-            let inline = outcomes(world, case, Store::<Inline<S, G, N, W, L>>::open);
+            let inline = outcomes(world, case, Store::<Inline<S, N, W, L>>::open);
             let shared = outcomes(world, case, |config| world.open_shared(config));
             for (number, (a, b)) in inline.iter().zip(&shared).enumerate() {
                 assert_eq!(a, b, "the two stores differ at step {number}");

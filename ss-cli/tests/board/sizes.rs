@@ -131,6 +131,38 @@ fn an_add_that_drops_a_sector_of_another_sensor_keeps_to_its_instructions() {
     keeps(&run_text(&bench, pending), "behind what is pending");
 }
 
+/// Everything that makes an add dear at once: readings off their grid, of sensors whose every sector holds
+/// records of a pending batch, so that each takes the oldest sector of the one sensor that holds more than the
+/// others. That one's lies behind a pending batch too, its numbers pass 2^32, and answers of "not now" make
+/// its losses new entries of the ledger as often as not. With the time from 2^48 ms on a sector has two words
+/// more.
+#[test]
+fn an_add_that_meets_everything_dear_at_once_keeps_to_its_instructions() {
+    let Some(bench) = Bench::new() else { return };
+    let leap = "[[clock_step]]\nat = \"1s\"\nby = \"281474976710656s\"\n";
+    let waiting = "every = \"1m\"\nlatency = \"20m\"\nbatch = 7\nnack = \"20%\"\n";
+    let hurried = "every = \"30s\"\nlatency = \"2m\"\nbatch = 1\n";
+    let mut dearest = 0;
+    for (poor, uploader, clock) in
+        [(98, waiting, leap), (98, waiting, ""), (20, waiting, leap), (60, hurried, leap)]
+    {
+        let text = format!(
+            "profile = \"stm32\"\nduration = \"4h\"\n[[sensors]]\nname = \"poor\"\ncount = {poor}\n\
+             kind = \"time-series\"\nsource = 1\nperiod = \"200s\"\njitter = \"100s\"\n\
+             [[sensors]]\nname = \"rich\"\ncount = 1\nkind = \"event\"\nsource = 9\nperiod = \"1s\"\n\
+             first_seq = 4294960000\n[uploader]\ntimeout = \"4h\"\n{uploader}{clock}"
+        );
+        let run = run_text(&bench, &text);
+        assert!(figure(&run["records"]["dropped"], "recycled") > 1_000, "{run}");
+        let this = dearest_add(&run, "max");
+        println!("{poor} poor sensors: {this}");
+        assert!(this <= ADD_OTHERS_SECTOR_MAX, "{this}: {}", run["costs"]);
+        dearest = dearest.max(this);
+    }
+    // The scenario does what it is for.
+    assert!(dearest > 350, "{dearest}");
+}
+
 /// A batch of 60 records, and its answer, by the record.
 const CONSUME_RECORD_MAX: f64 = 130.0;
 const ANSWER_RECORD_MAX: f64 = 15.0;

@@ -39,7 +39,7 @@
  * The arguments are those of ss_config, `sector_bytes` not 0. ss_store_size says the same at run time. */
 #define SS_STORE_BYTES(sensors_max, pool_bytes, sector_bytes, losses_max)                              \
     ((SS_STORE_BASE_BYTES + SS_STORE_LOSS_BYTES * (size_t)(losses_max) +                               \
-      SS_STORE_SENSOR_BYTES * (size_t)(sensors_max) + 2 * (((size_t)(sensors_max) + 7) / 8) +          \
+      SS_STORE_SENSOR_BYTES * (size_t)(sensors_max) +                                                  \
       ((size_t)(sector_bytes) + SS_STORE_SECTOR_LINK_BYTES) * ((size_t)(pool_bytes) / (sector_bytes)) + \
       7) / 8 * 8)
 
@@ -61,11 +61,11 @@ void ss_critical_leave(uint32_t state);
 // What a store takes beside its sensors, sectors and ledger entries, in bytes.
 #define SS_STORE_BASE_BYTES 320
 
-// What each sensor takes of it, in bytes, and 2 more for each 8 of them.
-#define SS_STORE_SENSOR_BYTES 64
+// What each sensor takes of it, in bytes.
+#define SS_STORE_SENSOR_BYTES 66
 
 // What each RAM sector takes of it beside its own bytes.
-#define SS_STORE_SECTOR_LINK_BYTES 4
+#define SS_STORE_SECTOR_LINK_BYTES 6
 
 // What each ledger entry takes of it, in bytes.
 #define SS_STORE_LOSS_BYTES 32

@@ -8,7 +8,7 @@ use core::{
 };
 use ss_lib::{
     Loss,
-    ram::{LENT_GROUP_SENSORS, LENT_SECTORS_MAX, Lent, LentMemory, SensorPlace, Store},
+    ram::{LENT_LOSSES_MAX, LENT_SECTORS_MAX, Lent, LentMemory, SensorPlace, Store},
 };
 
 /// How the memory that a store is given must be aligned, in bytes.
@@ -16,19 +16,19 @@ pub const SS_STORE_ALIGN_BYTES: usize = 8;
 
 /// What a store takes beside its sensors, sectors and ledger entries, in bytes.
 pub const SS_STORE_BASE_BYTES: usize = 320;
-/// What each sensor takes of it, in bytes, and 2 more for each 8 of them.
-pub const SS_STORE_SENSOR_BYTES: usize = 64;
+/// What each sensor takes of it, in bytes.
+pub const SS_STORE_SENSOR_BYTES: usize = 66;
 /// What each RAM sector takes of it beside its own bytes.
-pub const SS_STORE_SECTOR_LINK_BYTES: usize = 4;
+pub const SS_STORE_SECTOR_LINK_BYTES: usize = 6;
 /// What each ledger entry takes of it, in bytes.
 pub const SS_STORE_LOSS_BYTES: usize = 32;
 
 const _: () = {
     assert!(size_of::<Placed>() <= SS_STORE_BASE_BYTES);
     assert!(align_of::<Placed>() <= SS_STORE_ALIGN_BYTES && align_of::<Loss>() <= 8);
-    assert!(size_of::<SensorPlace>() + 4 == SS_STORE_SENSOR_BYTES);
+    assert!(size_of::<SensorPlace>() + 6 == SS_STORE_SENSOR_BYTES);
     assert!(align_of::<SensorPlace>() <= 4 && size_of::<Loss>() == SS_STORE_LOSS_BYTES);
-    assert!(LENT_GROUP_SENSORS == 8 && SS_STORE_BASE_BYTES.is_multiple_of(SS_STORE_ALIGN_BYTES));
+    assert!(SS_STORE_BASE_BYTES.is_multiple_of(SS_STORE_ALIGN_BYTES));
 };
 
 /// What stands at the head of an open store's memory, and of no other.
@@ -58,12 +58,12 @@ struct Cut {
     places_at: usize,
     words_at: usize,
     links_at: usize,
-    droppable_at: usize,
+    order_at: usize,
+    ranks_at: usize,
+    more_than_at: usize,
     newest_at: usize,
-    groups_at: usize,
     bytes: usize,
     sensors: usize,
-    groups: usize,
     words: usize,
     sectors: usize,
     losses: usize,
@@ -76,9 +76,8 @@ impl Cut {
         let losses = config.losses_max as usize;
         let sectors = geometry.sectors() as usize;
         let words = sectors.checked_mul(geometry.sector_bytes() as usize / 4);
-        let groups = sensors.div_ceil(LENT_GROUP_SENSORS);
         // 16 bits count sectors and name entries.
-        if geometry.sectors() > LENT_SECTORS_MAX || losses > 1 << 16 {
+        if geometry.sectors() > LENT_SECTORS_MAX || config.losses_max > LENT_LOSSES_MAX {
             return Err(ss_status::SS_ECONFIG);
         }
         let cut = (|| {
@@ -90,10 +89,11 @@ impl Cut {
             let places_at = after(losses_at, losses, size_of::<Loss>())?;
             let words_at = after(places_at, sensors, size_of::<SensorPlace>())?;
             let links_at = after(words_at, words, 4)?;
-            let droppable_at = after(links_at, sectors, 4)?;
-            let newest_at = after(droppable_at, sensors, 2)?;
-            let groups_at = after(newest_at, sensors, 2)?;
-            let end = after(groups_at, groups, 2)?;
+            let order_at = after(links_at, sectors, 4)?;
+            let ranks_at = after(order_at, sensors, 2)?;
+            let more_than_at = after(ranks_at, sensors, 2)?;
+            let newest_at = after(more_than_at, sectors, 2)?;
+            let end = after(newest_at, sensors, 2)?;
             let bytes = end.checked_next_multiple_of(SS_STORE_ALIGN_BYTES)?;
             isize::try_from(bytes).ok()?;
             Some(Self {
@@ -101,12 +101,12 @@ impl Cut {
                 places_at,
                 words_at,
                 links_at,
-                droppable_at,
+                order_at,
+                ranks_at,
+                more_than_at,
                 newest_at,
-                groups_at,
                 bytes,
                 sensors,
-                groups,
                 words,
                 sectors,
                 losses,
@@ -154,9 +154,10 @@ pub(crate) unsafe fn open(
             words: core::slice::from_raw_parts(memory.add(cut.words_at).cast(), cut.words),
             links: core::slice::from_raw_parts(memory.add(cut.links_at).cast(), cut.sectors),
             places: core::slice::from_raw_parts_mut(places, cut.sensors),
-            droppable: part(memory, cut.droppable_at, cut.sensors),
+            order: part(memory, cut.order_at, cut.sensors),
+            ranks: part(memory, cut.ranks_at, cut.sensors),
+            more_than: part(memory, cut.more_than_at, cut.sectors),
             newest_losses: part(memory, cut.newest_at, cut.sensors),
-            group_max: part(memory, cut.groups_at, cut.groups),
             losses: core::slice::from_raw_parts_mut(memory.add(cut.losses_at).cast(), cut.losses),
         }
     };

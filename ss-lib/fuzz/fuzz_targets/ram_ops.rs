@@ -107,7 +107,7 @@ struct Model {
 
 /// Two stores that must be told apart by nothing.
 struct Pair<const WORDS: usize> {
-    inline: Store<Inline<SENSORS, { SENSORS.div_ceil(8) }, SECTORS, WORDS, LOSSES>>,
+    inline: Store<Inline<SENSORS, SECTORS, WORDS, LOSSES>>,
     shared: Store<Shared>,
     first_seq: u64,
     sensors: Vec<(Sensor, Model)>,
@@ -375,7 +375,7 @@ fn hold_against(model: &Model, records: &[Record], first_seq: u64) {
 
 /// A handle to the last sensor of a larger store.
 fn foreign_sensor() -> Sensor {
-    let mut larger = Store::<Inline<4, 1, 4, 8, 0>>::open(Config::default());
+    let mut larger = Store::<Inline<4, 4, 8, 0>>::open(Config::default());
     for id in 0..3 {
         larger.register(SensorConfig::event(SensorKey { source: 0, id })).unwrap();
     }

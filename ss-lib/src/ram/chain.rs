@@ -76,6 +76,8 @@ const ACTIVE: u8 = 2;
 /// What lay behind the tail was dropped: the numbers go on behind a gap, so nothing more may enter
 /// the tail, whatever room it has.
 const TAIL_SEALED: u8 = 4;
+/// Every number was given.
+const EXHAUSTED: u8 = 8;
 
 /// Who asks, for the checksum's seed, the ledger and the pool's books.
 #[derive(Clone, Copy)]
@@ -106,14 +108,10 @@ impl Chain {
 
     /// A sensor without records.
     pub(crate) fn new(config: SensorConfig) -> Self {
-        let mut chain = Self {
-            next_seq: config.first_seq,
-            id: config.key.id,
-            source: config.key.source,
-            flags: ACTIVE,
-            ..Self::VACANT
-        };
+        let mut chain =
+            Self { id: config.key.id, source: config.key.source, flags: ACTIVE, ..Self::VACANT };
         chain.reconfigure(config.kind, config.period_ms);
+        chain.set_next_seq(config.first_seq);
         chain
     }
 
@@ -226,11 +224,10 @@ impl Chain {
         if self.flags != expected {
             // Not what almost every chain is at almost every add.
             self.may_append(sample.kind)?;
-            if self.flags & TAIL_SEALED != 0 {
-                return Ok(None);
-            }
+            // Its tail is sealed.
+            return Ok(None);
         }
-        if self.first.is_none() || self.is_exhausted() {
+        if self.first.is_none() {
             return Ok(None);
         }
         let tail = SectorView::new(slots, self.tail(), sensor.0, self.implied_period_ms);
@@ -240,27 +237,33 @@ impl Chain {
         Ok(Some(self.count_added()))
     }
 
-    /// Whether every number was given.
-    #[inline]
-    fn is_exhausted(&self) -> bool {
-        self.next_seq as u32 & (self.next_seq >> 32) as u32 == u32::MAX
-    }
-
     /// Whether the sensor may add a sample of this kind at all.
     #[inline]
     fn may_append(&self, kind: Kind) -> Result<(), AppendError> {
         if kind != self.kind() {
             return Err(AppendError::WrongKind);
         }
-        if self.is_active() { Ok(()) } else { Err(AppendError::Inactive) }
+        if !self.is_active() {
+            return Err(AppendError::Inactive);
+        }
+        if self.flags & EXHAUSTED == 0 { Ok(()) } else { Err(AppendError::SeqExhausted) }
     }
 
     #[inline]
     fn count_added(&mut self) -> u64 {
         let seq = self.next_seq;
-        self.next_seq = seq + 1;
+        self.set_next_seq(seq + 1);
         self.unsent += 1;
         seq
+    }
+
+    /// Asked here for whether that was the last, so that no add has to ask before.
+    #[inline]
+    fn set_next_seq(&mut self, next_seq: u64) {
+        self.next_seq = next_seq;
+        if next_seq as u32 & (next_seq >> 32) as u32 == u32::MAX {
+            self.flags |= EXHAUSTED;
+        }
     }
 
     /// Whether the chain can take a new sector at all; an add that it cannot take is refused.
@@ -270,9 +273,6 @@ impl Chain {
         env: &impl Env<'m>,
         owner: Owner,
     ) -> Result<(), AppendError> {
-        if self.is_exhausted() {
-            return Err(AppendError::SeqExhausted);
-        }
         if let Some(first) = self.first_slot() {
             let said = first_seq_low(env.slots(), first);
             // A rotten number must not stop a sensor.
@@ -314,12 +314,12 @@ impl Chain {
         } else {
             // A series that left its grid early will do so again: a sector with a time beside each
             // value costs 8 B a record, a sector for each record would cost all of it (B16).
+            let tail = slots.counted(self.tail());
             if sample.kind == Kind::TimeSeries {
-                let tail = self.view(slots, self.tail(), owner);
-                stamped = tail.is_sparse_grid();
+                stamped = self.view(slots, self.tail(), owner).is_sparse_grid(tail);
             }
-            slots.put_next(self.tail(), sector);
-            self.tail_and_head_record = Position::new(slot, self.head_record());
+            slots.put_next(self.tail(), tail, sector);
+            self.tail_and_head_record = self.tail_and_head_record.in_sector(slot);
         }
         self.flags &= !TAIL_SEALED;
         let opening = Opening {

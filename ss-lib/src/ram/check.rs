@@ -2,7 +2,6 @@
 
 use super::{
     chain::{Chain, ChainFault, Owner},
-    holders::Small,
     pool::PoolState,
     slots::Slots,
 };
@@ -63,19 +62,19 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {}
 
-/// Walks every chain and the free list. `droppable` is the pool's belief for each sensor.
+/// Walks every chain and the free list. `believed` is what the pool believes that a sensor could give.
 pub(crate) fn walk<'c>(
     chains: impl Iterator<Item = &'c Chain>,
     pool: &PoolState,
-    droppable: &[impl Small],
+    believed: impl Fn(Sensor) -> u32,
     slots: Slots<'_>,
     epoch: u32,
 ) -> Result<(), Fault> {
     let (free, mut fingerprint) = pool.walk_free(slots);
     let mut chained = 0;
-    for (index, (chain, &believed)) in chains.zip(droppable).enumerate() {
-        let believed: u32 = believed.into();
+    for (index, chain) in chains.enumerate() {
         let sensor = Sensor(index as u32);
+        let believed = believed(sensor);
         let walked = chain
             .check(slots, Owner { sensor, epoch })
             .map_err(|fault| Fault::Chain { sensor, fault })?;

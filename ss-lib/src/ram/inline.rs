@@ -5,7 +5,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{self, Holders},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -15,19 +15,17 @@ use crate::{DropCause, Loss, RegisterError, Sensor, SensorKey};
 use core::sync::atomic::AtomicU32;
 
 /// Memory for `SENSORS` sensors, `SECTORS` sectors of `SECTOR_WORDS` × 4 B, and a ledger of
-/// `LOSSES` entries. At most 255 sectors: one word then counts four sensors', and an add that must take a
-/// sector finds the richest in time. `GROUPS` must be `SENSORS.div_ceil(8)`; every rule is checked at
-/// compile time. A larger pool takes a [`Lent`](super::Lent) store.
+/// `LOSSES` entries. At most 255 sectors, so that a byte counts them; every rule is checked at compile
+/// time. A larger pool takes a [`Lent`](super::Lent) store.
 pub struct Inline<
     const SENSORS: usize,
-    const GROUPS: usize,
     const SECTORS: usize,
     const SECTOR_WORDS: usize,
     const LOSSES: usize,
 > {
     memory: SectorMemory<SECTORS, SECTOR_WORDS>,
     chains: [Chain; SENSORS],
-    books: Books<SENSORS, GROUPS, LOSSES>,
+    books: Books<SENSORS, SECTORS, LOSSES>,
     config: Config,
     sensors: u32,
 }
@@ -41,21 +39,19 @@ struct SectorMemory<const SECTORS: usize, const SECTOR_WORDS: usize> {
 }
 
 /// What all chains share beside the sectors.
-struct Books<const SENSORS: usize, const GROUPS: usize, const LOSSES: usize> {
+struct Books<const SENSORS: usize, const SECTORS: usize, const LOSSES: usize> {
     ring: [Loss; LOSSES],
     ledger: LedgerState,
     pool: PoolState,
+    /// See [`Holders`].
+    order: [u8; SENSORS],
+    ranks: [u8; SENSORS],
+    more_than: [u8; SECTORS],
     droppable_max: u8,
-    /// Whole groups: the places of no sensor stay 0.
-    droppable: [[u8; GROUP_SENSORS]; GROUPS],
-    group_max: [u8; GROUPS],
     newest_losses: [u8; SENSORS],
     now_ms: u64,
     is_closing: bool,
 }
-
-/// Sensors a group of the pool's books.
-const GROUP_SENSORS: usize = 8;
 
 /// The sensors of [`Stm32Store`].
 pub const STM32_SENSORS: usize = 100;
@@ -67,17 +63,14 @@ pub const STM32_SECTOR_BYTES: u32 = 256;
 /// The microcontroller's store: 100 sensors, 100 sectors of 256 B (6,000 time-series records), and
 /// everything that the engine needs beside them, in 32 KiB.
 pub type Stm32Store =
-    Store<Inline<STM32_SENSORS, 13, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
+    Store<Inline<STM32_SENSORS, STM32_SECTORS, { STM32_SECTOR_BYTES as usize / 4 }, 8>>;
 
 const _: () = assert!(size_of::<Stm32Store>() <= 32 * 1024, "the store outgrew its 32 KiB");
 const _: () = assert!(STM32_SECTORS * 60 >= 6_000, "the store holds too few records");
 
-impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>
-    Store<Inline<S, G, N, W, L>>
-{
+impl<const S: usize, const N: usize, const W: usize, const L: usize> Store<Inline<S, N, W, L>> {
     const VALID: () = {
-        assert!(G == S.div_ceil(GROUP_SENSORS), "GROUPS must be SENSORS.div_ceil(8)");
-        assert!(L <= 256, "more ledger entries than 8 bits can name");
+        assert!(L <= 255, "more ledger entries than 8 bits can name");
         assert!(N >= S && N >= 1, "each sensor needs a sector");
         assert!(N <= u8::MAX as usize, "more sectors than 8 bits can count");
         assert!(W.is_power_of_two() && W >= 8 && W <= 1024, "a sector has 32 B to 4 KiB");
@@ -97,9 +90,10 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
                 ring: [Loss::NONE; L],
                 ledger: LedgerState::EMPTY,
                 pool: PoolState::EMPTY,
+                order: [0; S],
+                ranks: [0; S],
+                more_than: [0; N],
                 droppable_max: 0,
-                droppable: [[0; _]; G],
-                group_max: [0; G],
                 newest_losses: [0; S],
                 now_ms: 0,
                 is_closing: false,
@@ -121,9 +115,6 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     pub fn reopen(&mut self, config: Config) {
         let inline = &mut self.backing;
         inline.chains = [const { Chain::VACANT }; S];
-        inline.books.droppable_max = 0;
-        inline.books.droppable = [[0; _]; G];
-        inline.books.group_max = [0; G];
         inline.config = config;
         inline.books.now_ms = 0;
         inline.sensors = 0;
@@ -138,17 +129,16 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
 pub struct InlineEnv<
     'm,
     const SENSORS: usize,
-    const GROUPS: usize,
     const SECTORS: usize,
     const SECTOR_WORDS: usize,
     const LOSSES: usize,
 > {
     memory: &'m SectorMemory<SECTORS, SECTOR_WORDS>,
-    books: &'m mut Books<SENSORS, GROUPS, LOSSES>,
+    books: &'m mut Books<SENSORS, SECTORS, LOSSES>,
 }
 
-impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L: usize> Env<'m>
-    for InlineEnv<'m, S, G, N, W, L>
+impl<'m, const S: usize, const N: usize, const W: usize, const L: usize> Env<'m>
+    for InlineEnv<'m, S, N, W, L>
 {
     type Count = u8;
     type LedgerPlace = u8;
@@ -194,15 +184,13 @@ impl<'m, const S: usize, const G: usize, const N: usize, const W: usize, const L
     }
 }
 
-impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>
-    InlineEnv<'_, S, G, N, W, L>
-{
+impl<const S: usize, const N: usize, const W: usize, const L: usize> InlineEnv<'_, S, N, W, L> {
     #[expect(clippy::inline_always, reason = "where every length is known, little of it is left")]
     #[inline(always)]
     fn pool_here(&mut self) -> Pool<'_, u8> {
-        let Books { pool: state, droppable_max: max, droppable, group_max, .. } = &mut *self.books;
-        let droppable = droppable.as_flattened_mut();
-        let holders = Holders { droppable, group_max, max, group_sensors: GROUP_SENSORS };
+        let Books { pool: state, order, ranks, more_than, droppable_max: max, .. } =
+            &mut *self.books;
+        let holders = Holders { order, ranks, more_than, max };
         Pool { state, holders, slots: self.memory.slots() }
     }
 }
@@ -214,21 +202,19 @@ impl<const N: usize, const W: usize> SectorMemory<N, W> {
     }
 }
 
-impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>
-    Inline<S, G, N, W, L>
-{
+impl<const S: usize, const N: usize, const W: usize, const L: usize> Inline<S, N, W, L> {
     fn slots(&self) -> Slots<'_> {
         self.memory.slots()
     }
 
     /// The chains beside everything that they work with.
     #[inline]
-    fn split(&mut self) -> (&mut [Chain], InlineEnv<'_, S, G, N, W, L>) {
+    fn split(&mut self) -> (&mut [Chain], InlineEnv<'_, S, N, W, L>) {
         let env = InlineEnv { memory: &self.memory, books: &mut self.books };
         (&mut self.chains[..self.sensors as usize], env)
     }
 
-    fn env(&mut self) -> InlineEnv<'_, S, G, N, W, L> {
+    fn env(&mut self) -> InlineEnv<'_, S, N, W, L> {
         self.split().1
     }
 
@@ -237,18 +223,16 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     }
 }
 
-impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize>
-    core::fmt::Debug for Inline<S, G, N, W, L>
+impl<const S: usize, const N: usize, const W: usize, const L: usize> core::fmt::Debug
+    for Inline<S, N, W, L>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Inline").field("pool", &self.pool_stats()).finish_non_exhaustive()
     }
 }
 
-impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: usize> Memory
-    for Inline<S, G, N, W, L>
-{
-    type Env<'a> = InlineEnv<'a, S, G, N, W, L>;
+impl<const S: usize, const N: usize, const W: usize, const L: usize> Memory for Inline<S, N, W, L> {
+    type Env<'a> = InlineEnv<'a, S, N, W, L>;
 
     type Place = Chain;
 
@@ -289,14 +273,14 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
     fn with_chain<R>(
         &mut self,
         sensor: Sensor,
-        f: impl FnOnce(&mut Chain, &mut InlineEnv<'_, S, G, N, W, L>) -> R,
+        f: impl FnOnce(&mut Chain, &mut InlineEnv<'_, S, N, W, L>) -> R,
     ) -> Option<R> {
         let (chains, mut env) = self.split();
         chains.get_mut(sensor.index()).map(|chain| f(chain, &mut env))
     }
 
     #[inline]
-    fn alone(&mut self) -> Option<(&mut [Chain], InlineEnv<'_, S, G, N, W, L>)> {
+    fn alone(&mut self) -> Option<(&mut [Chain], InlineEnv<'_, S, N, W, L>)> {
         Some(self.split())
     }
 
@@ -304,7 +288,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         self.registered().get(sensor.index()).map(|chain| f(chain, self.slots()))
     }
 
-    fn with_env<R>(&mut self, f: impl FnOnce(&mut InlineEnv<'_, S, G, N, W, L>) -> R) -> R {
+    fn with_env<R>(&mut self, f: impl FnOnce(&mut InlineEnv<'_, S, N, W, L>) -> R) -> R {
         f(&mut self.env())
     }
 
@@ -333,7 +317,7 @@ impl<const S: usize, const G: usize, const N: usize, const W: usize, const L: us
         check::walk(
             self.registered().iter(),
             &self.books.pool,
-            self.books.droppable.as_flattened(),
+            |sensor| holders::count(&self.books.ranks, &self.books.more_than, sensor.0),
             slots,
             self.config.epoch,
         )

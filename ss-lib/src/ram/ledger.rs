@@ -61,8 +61,8 @@ impl LedgerState {
 /// The ledger, under its lock.
 pub struct Ledger<'a, P> {
     pub(crate) ring: &'a mut [Loss],
-    /// For each sensor the place of its newest entry, so that however many sensors lose by turns,
-    /// each continues its own.
+    /// For each sensor the place of its newest entry, or of none, so that however many sensors lose by
+    /// turns, each continues its own.
     pub(crate) newest: &'a mut [P],
     /// For each entry whether it was made or extended since it was last saved elsewhere. Empty where
     /// there is nowhere to save it.
@@ -86,7 +86,7 @@ impl<P: Small> Ledger<'_, P> {
     pub(crate) fn clear(&mut self) {
         *self.state = LedgerState::EMPTY;
         self.ring.fill(Loss::NONE);
-        self.newest.fill(P::new(0));
+        self.newest.fill(P::NONE);
         self.unsaved.fill(false);
     }
 
@@ -221,9 +221,9 @@ impl<P: Small> Ledger<'_, P> {
     #[inline]
     fn newest_of(&mut self, sensor: Sensor) -> Option<(u32, &mut Loss)> {
         let at = (*self.newest.get(sensor.index())?).into();
-        // A place that was given to another sensor since, or was never used, names another one.
+        // A place that was given to another sensor since names another one.
         let entry = self.ring.get_mut(at as usize)?;
-        (entry.sensor == sensor && entry.count > 0).then_some((at, entry))
+        (entry.sensor == sensor).then_some((at, entry))
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn neighbouring_ranges_become_one_entry_even_when_sensors_lose_by_turns() {
-        let (mut ring, mut newest) = ([Loss::NONE; 4], [0_u8; 3]);
+        let (mut ring, mut newest) = ([Loss::NONE; 4], [u8::MAX; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn with_a_place_a_sensor_any_number_of_sensors_lose_by_turns_in_an_entry_each() {
         let mut ring = [Loss::NONE; 50];
-        let mut newest = [0_u8; 50];
+        let mut newest = [u8::MAX; 50];
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_forgets_the_oldest_and_counts_it() {
-        let (mut ring, mut newest) = ([Loss::NONE; 2], [0_u8; 3]);
+        let (mut ring, mut newest) = ([Loss::NONE; 2], [u8::MAX; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     #[cfg(feature = "std")]
     fn what_no_entry_names_is_told_in_order() {
-        let (mut ring, mut newest) = ([Loss::NONE; 6], [0_u8; 3]);
+        let (mut ring, mut newest) = ([Loss::NONE; 6], [u8::MAX; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     #[cfg(feature = "std")]
     fn entries_are_handed_out_in_parts_until_the_last() {
-        let (mut ring, mut newest, mut unsaved) = ([Loss::NONE; 9], [0_u8; 8], [false; 9]);
+        let (mut ring, mut newest, mut unsaved) = ([Loss::NONE; 9], [u8::MAX; 8], [false; 9]);
         let mut state = LedgerState::EMPTY;
         let mut ledger = Ledger {
             ring: &mut ring,
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_range_that_would_overflow_its_count_starts_a_new_entry() {
-        let (mut ring, mut newest) = ([Loss::NONE; 2], [0_u8; 3]);
+        let (mut ring, mut newest) = ([Loss::NONE; 2], [u8::MAX; 3]);
         let mut state = LedgerState::EMPTY;
         let mut ledger =
             Ledger { ring: &mut ring, newest: &mut newest, unsaved: &mut [], state: &mut state };

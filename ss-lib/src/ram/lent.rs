@@ -6,7 +6,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{self, Holders},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -46,13 +46,15 @@ pub struct LentMemory<'m> {
     pub links: &'m [AtomicU32],
     /// A place for each sensor, vacant.
     pub places: &'m mut [SensorPlace],
-    /// A count for each sensor.
-    pub droppable: &'m mut [u16],
-    /// A count for each 8 sensors, the last ones included.
-    pub group_max: &'m mut [u16],
+    /// A place for each sensor in their order by what they hold.
+    pub order: &'m mut [u16],
+    /// A rank in it for each sensor.
+    pub ranks: &'m mut [u16],
+    /// A count of sensors for each sector.
+    pub more_than: &'m mut [u16],
     /// A number for each sensor.
     pub newest_losses: &'m mut [u16],
-    /// Entries of the loss ledger, at most 65,536.
+    /// Entries of the loss ledger, at most [`LENT_LOSSES_MAX`].
     pub losses: &'m mut [Loss],
 }
 
@@ -81,11 +83,11 @@ pub struct Lent<'m> {
     is_closing: bool,
 }
 
-/// For how many sensors the pool keeps one maximum: `group_max` has an entry for each so many.
-pub const LENT_GROUP_SENSORS: usize = 8;
-
 /// The most sectors of a pool in lent memory: 16 bits count them.
 pub const LENT_SECTORS_MAX: u32 = u16::MAX as u32;
+
+/// The most entries of a loss ledger in lent memory: 16 bits name them, and none.
+pub const LENT_LOSSES_MAX: u32 = u16::MAX as u32;
 
 impl<'m> Store<Lent<'m>> {
     /// An empty store over `memory`, whose pool is cut as `geometry` says.
@@ -101,10 +103,11 @@ impl<'m> Store<Lent<'m>> {
             && memory.words.len() == sectors * sector_words
             && sensors <= sectors
             && sectors <= LENT_SECTORS_MAX as usize
-            && memory.droppable.len() == sensors
+            && memory.order.len() == sensors
+            && memory.ranks.len() == sensors
+            && memory.more_than.len() == sectors
             && memory.newest_losses.len() == sensors
-            && memory.losses.len() <= usize::from(u16::MAX) + 1
-            && memory.group_max.len() == sensors.div_ceil(LENT_GROUP_SENSORS);
+            && memory.losses.len() <= LENT_LOSSES_MAX as usize;
         if !fits {
             return Err(LentError);
         }
@@ -119,8 +122,6 @@ impl<'m> Store<Lent<'m>> {
             sensors: 0,
             is_closing: false,
         };
-        lent.memory.droppable.fill(0);
-        lent.memory.group_max.fill(0);
         lent.env().pool(|mut pool| pool.format());
         lent.env().ledger(|mut ledger| ledger.clear());
         Ok(Self { backing: lent })
@@ -134,8 +135,9 @@ pub struct LentEnv<'m> {
     now_ms: u64,
     pool: &'m mut PoolState,
     droppable_max: &'m mut u16,
-    droppable: &'m mut [u16],
-    group_max: &'m mut [u16],
+    order: &'m mut [u16],
+    ranks: &'m mut [u16],
+    more_than: &'m mut [u16],
     newest_losses: &'m mut [u16],
     ring: &'m mut [Loss],
     ledger: &'m mut LedgerState,
@@ -180,9 +182,9 @@ impl<'m> Env<'m> for LentEnv<'m> {
 impl LentEnv<'_> {
     fn pool_here(&mut self) -> Pool<'_, u16> {
         let holders = Holders {
-            droppable: self.droppable,
-            group_max: self.group_max,
-            group_sensors: LENT_GROUP_SENSORS,
+            order: self.order,
+            ranks: self.ranks,
+            more_than: self.more_than,
             max: self.droppable_max,
         };
         Pool { state: self.pool, holders, slots: self.slots }
@@ -204,8 +206,9 @@ impl Lent<'_> {
             now_ms: self.now_ms,
             pool: &mut self.pool,
             droppable_max: &mut self.droppable_max,
-            droppable: memory.droppable,
-            group_max: memory.group_max,
+            order: memory.order,
+            ranks: memory.ranks,
+            more_than: memory.more_than,
             newest_losses: memory.newest_losses,
             ring: memory.losses,
             ledger: &mut self.ledger,
@@ -316,13 +319,15 @@ impl Memory for Lent<'_> {
     fn check(&mut self) -> Result<(), Fault> {
         let slots = self.slots();
         let chains = self.registered().iter().map(|place| &place.0);
-        check::walk(chains, &self.pool, &*self.memory.droppable, slots, self.config.epoch)
+        let LentMemory { ranks, more_than, .. } = &self.memory;
+        let believed = |sensor: Sensor| holders::count(ranks, more_than, sensor.0);
+        check::walk(chains, &self.pool, believed, slots, self.config.epoch)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LENT_GROUP_SENSORS, LentError, LentMemory, SensorPlace};
+    use super::{LentError, LentMemory, SensorPlace};
     use crate::{
         Loss, Record, SensorConfig, SensorKey, Timestamp,
         ram::{Config, Geometry, Store},
@@ -337,9 +342,10 @@ mod tests {
         words: [AtomicU32; SECTORS * WORDS],
         links: [AtomicU32; SECTORS],
         places: [SensorPlace; SENSORS],
-        counts: [u16; SENSORS],
+        order: [u16; SENSORS],
+        ranks: [u16; SENSORS],
+        more_than: [u16; SECTORS],
         newest: [u16; SENSORS],
-        groups: [u16; SENSORS.div_ceil(LENT_GROUP_SENSORS)],
         losses: [Loss; 8],
     }
 
@@ -350,9 +356,10 @@ mod tests {
                 words: [const { AtomicU32::new(0xDEAD_BEEF) }; _],
                 links: [const { AtomicU32::new(u32::MAX) }; _],
                 places: [const { SensorPlace::VACANT }; _],
-                counts: [7; _],
+                order: [7; _],
+                ranks: [7; _],
+                more_than: [7; _],
                 newest: [7; _],
-                groups: [7; _],
                 losses: [Loss { count: 9, ..Loss::NONE }; _],
             }
         }
@@ -362,9 +369,10 @@ mod tests {
                 words: &self.words,
                 links: &self.links,
                 places: &mut self.places,
-                droppable: &mut self.counts,
+                order: &mut self.order,
+                ranks: &mut self.ranks,
+                more_than: &mut self.more_than,
                 newest_losses: &mut self.newest,
-                group_max: &mut self.groups,
                 losses: &mut self.losses,
             }
         }
@@ -378,7 +386,7 @@ mod tests {
     fn a_store_over_lent_memory_does_what_an_inline_one_does() {
         let mut parts = Parts::new();
         let mut lent = Store::open_lent(Config::default(), geometry(), parts.lend()).unwrap();
-        let mut inline = Store::<crate::ram::Inline<SENSORS, 3, SECTORS, WORDS, 8>>::vacant();
+        let mut inline = Store::<crate::ram::Inline<SENSORS, SECTORS, WORDS, 8>>::vacant();
         inline.reopen(Config::default());
         let mut tokens = 0;
         for n in 0..SENSORS as u32 {
@@ -438,7 +446,11 @@ mod tests {
             Err(LentError)
         );
         assert_eq!(
-            refused(|memory| memory.droppable = &mut core::mem::take(&mut memory.droppable)[1..]),
+            refused(|memory| memory.order = &mut core::mem::take(&mut memory.order)[1..]),
+            Err(LentError)
+        );
+        assert_eq!(
+            refused(|memory| memory.ranks = &mut core::mem::take(&mut memory.ranks)[1..]),
             Err(LentError)
         );
         assert_eq!(
@@ -448,7 +460,7 @@ mod tests {
             Err(LentError)
         );
         assert_eq!(
-            refused(|memory| memory.group_max = &mut core::mem::take(&mut memory.group_max)[1..]),
+            refused(|memory| memory.more_than = &mut core::mem::take(&mut memory.more_than)[1..]),
             Err(LentError)
         );
     }

@@ -39,7 +39,7 @@ pub use critical::Critical;
 pub use geometry::{Geometry, GeometryError, SECTOR_BYTES_MAX, SECTOR_BYTES_MIN};
 pub use inline::{Inline, STM32_SECTOR_BYTES, STM32_SECTORS, STM32_SENSORS, Stm32Store};
 pub use ledger::LedgerStats;
-pub use lent::{LENT_GROUP_SENSORS, LENT_SECTORS_MAX, Lent, LentError, LentMemory, SensorPlace};
+pub use lent::{LENT_LOSSES_MAX, LENT_SECTORS_MAX, Lent, LentError, LentMemory, SensorPlace};
 pub use pool::PoolStats;
 #[cfg(feature = "std")]
 pub(crate) use sector::Sample;

@@ -81,6 +81,7 @@ pub struct PoolStats {
 impl<C: Small> Pool<'_, C> {
     /// Makes every sector free. Only for a pool whose sectors no chain owns.
     pub(crate) fn format(&mut self) {
+        self.holders.clear();
         *self.state = PoolState { limit: self.slots.sectors(), ..PoolState::EMPTY };
         for sector in self.slots.mint() {
             self.put_free(sector);
@@ -89,7 +90,7 @@ impl<C: Small> Pool<'_, C> {
 
     fn put_free(&mut self, sector: Sector) {
         if let Some(next) = self.state.free.take() {
-            self.slots.put_next(sector.slot(), next);
+            self.slots.put_next(sector.slot(), self.slots.counted(sector.slot()), next);
         }
         self.state.free = Some(sector);
         self.state.free_sectors += 1;
@@ -106,7 +107,7 @@ impl<C: Small> Pool<'_, C> {
         self.state.free = self.slots.take_next(sector.slot());
         self.state.free_sectors -= 1;
         self.state.in_use_peak = self.state.in_use_peak.max(self.state.used(self.slots));
-        self.holders.add(sensor, 1);
+        self.holders.add_one(sensor);
         Some(sector)
     }
 
@@ -126,7 +127,7 @@ impl<C: Small> Pool<'_, C> {
     /// The sector in hand enters `sensor`'s chain.
     pub(crate) fn hand_over(&mut self, sensor: u32) {
         self.state.in_hand -= 1;
-        self.holders.add(sensor, 1);
+        self.holders.add_one(sensor);
     }
 
     /// The sector in hand was not needed.

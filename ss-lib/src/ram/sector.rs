@@ -11,16 +11,16 @@
 //! record stamped:     delta, value.     Its time: base + delta (signed, 32 bits).
 //! ```
 //!
-//! The checksum is a CRC32C over the records. It is carried forward by each append: 4 or 8 B, never the
-//! whole sector. Its seed is a hash of the sensor's place in the store, so that a sector read as another
-//! sensor's does not pass, of the prologue, and of words 1 to 3 (the record count taken as 0). No sector
-//! leaves RAM as it is, so the seed need not be a CRC32C too, whose tables cost a microcontroller 10
-//! instructions a word where [`mix`] costs 3.
+//! The checksum is a CRC32C over the records behind the first. It is carried forward by each append: 4 or
+//! 8 B, never the whole sector. Its seed is a hash of the sensor's place in the store, so that a sector read
+//! as another sensor's does not pass, of the prologue, of words 1 to 3 (the record count taken as 0), and of
+//! the first value. No sector leaves RAM as it is, so the seed need not be a CRC32C too, whose tables cost a
+//! microcontroller 10 instructions a word where [`mix`] costs 3.
 //!
-//! Found for certain: damage within one word of the header, a bit each in two neighbouring words of it,
-//! and of the records what CRC32C finds; all but where it makes flag 13 or 14 lay the records out
-//! anew. Any other damage passes by chance alone, once in 2^32. The delta of the first stamped record
-//! is no part of the checksum: it is 0, and compared.
+//! Found for certain: damage within one word of what is hashed, a bit each in two neighbouring words of it,
+//! and of the records behind the first what CRC32C finds; all but where it makes flag 13 or 14 lay the
+//! records out anew. Any other damage passes by chance alone, once in 2^32. The delta of the first stamped
+//! record is no part of the checksum: it is 0, and compared.
 //!
 //! The sequence number's high half is not stored: a chain never spans 2^32 numbers
 //! ([`super::chain`] sees to it), so the newest number completes it.
@@ -154,14 +154,9 @@ const fn parity(word: u32) -> u32 {
 }
 
 /// The number whose low half is `low`, and which is the nearest below `next_seq`; 0 if there is none.
-#[expect(
-    clippy::manual_saturating_arithmetic,
-    reason = "10 instructions less on a microcontroller"
-)]
 #[inline]
 fn complete_seq(low: u32, next_seq: u64) -> u64 {
-    let near = next_seq & !u64::from(u32::MAX) | u64::from(low);
-    if low <= next_seq as u32 { near } else { near.checked_sub(1 << 32).unwrap_or(0) }
+    next_seq.saturating_sub(u64::from((next_seq as u32).wrapping_sub(low)))
 }
 
 /// The part of the first record's number that is stored in the sector.
@@ -229,12 +224,14 @@ impl<'m> SectorView<'m> {
         (self.slots.sector_words() - header.records_at()) >> u32::from(header.is_stamped())
     }
 
-    /// Whether the sector keeps no time with its records, and less than half of it is used.
+    /// Whether the sector, which holds so many records, keeps no time with them, and less than half of it is
+    /// used. (A prologue is not looked at: it would take one record of the half.)
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
-    pub(crate) fn is_sparse_grid(self) -> bool {
-        let header = self.header();
-        !header.is_stamped() && self.count() < self.capacity(header) / 2
+    pub(crate) fn is_sparse_grid(self, held: Count) -> bool {
+        let half = (self.slots.sector_words() - HEADER_WORDS) / 2;
+        // Both in one number: with the flag it is never small.
+        (self.header().flags & STAMPED | held.records()) < half
     }
 
     fn base_ms(self, header: Header) -> u64 {
@@ -314,7 +311,7 @@ impl<'m> SectorView<'m> {
         self.set(at, 0);
         at += usize::from(stamped);
         self.set(at, sample.value);
-        self.set(CRC, crc32c_words(seed, [sample.value]));
+        self.set(CRC, mix(seed, [sample.value]));
     }
 
     /// Adds the sample if the sector is of its kind, clock and period, has room, and can express
@@ -359,30 +356,40 @@ impl<'m> SectorView<'m> {
         if (header.flags ^ expected) & (EVENT | CLOCK_MASK) != 0 {
             return false;
         }
-        let base_ms = self.base_ms(header);
         if header.is_stamped() {
+            let base_ms = self.base_ms(header);
             return self.append_stamped(sample, header, base_ms, header.records_at());
         }
-        let period = self.period_ms(header);
+        // Without a prologue it is a time from 2^48 ms on, and its sector will have one.
+        header.has_prologue() && self.append_behind_prologue(sample, header, period_ms)
+    }
+
+    /// Adds the sample to a sector that has a prologue and times on a grid.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs an add on a microcontroller 20 instructions"
+    )]
+    #[inline(always)]
+    fn append_behind_prologue(self, sample: Sample, header: Header, period_ms: u32) -> bool {
         let count = self.slots.counted(self.slot);
-        let half = u64::from(period_ms / 2);
-        let grid_ms = base_ms.wrapping_add(u64::from(count.records()) * u64::from(period));
-        let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(half);
-        if period != period_ms || ahead_ms > half * 2 {
+        let at = HEADER_WORDS + PROLOGUE_WORDS + count.records();
+        let period = self.get(4);
+        if at as usize >= self.words.len() || period != period_ms {
             return false;
         }
-        // The two ends of time are near each other by wrapping only.
-        if (sample.time_ms >= grid_ms) != (ahead_ms >= half) {
+        let half = period_ms / 2;
+        let past_ms = u64::from(count.records()) * u64::from(period);
+        let grid_ms = self.base_ms(header).wrapping_add(past_ms);
+        let ahead_ms = sample.time_ms.wrapping_sub(grid_ms).wrapping_add(u64::from(half));
+        // The two ends of time are near each other by wrapping only. (Its two halves are near each other in
+        // their middle as well: there a sector ends early.)
+        if ahead_ms >> 32 != 0
+            || ahead_ms as u32 > half * 2
+            || (sample.time_ms ^ grid_ms) >> 63 != 0
+        {
             return false;
         }
-        self.push(
-            header.flags,
-            count,
-            header.records_at() + count.records(),
-            false,
-            0,
-            sample.value,
-        )
+        self.push(header.flags, count, at, false, 0, sample.value)
     }
 
     #[expect(
@@ -444,14 +451,14 @@ impl<'m> SectorView<'m> {
         self.set(CRC, crc32c_words(crc, [value]));
     }
 
-    /// What the checksum over the records begins with.
-    fn seed(self, header: Header, seq_low: u32) -> u32 {
+    /// What the checksum over the records begins with, and is as long as there is no second one.
+    fn seed(self, header: Header, seq_low: u32, first_value: u32) -> u32 {
         let seed = if header.has_prologue() {
             mix(self.sensor, [self.get(4), self.get(5)])
         } else {
             self.sensor
         };
-        mix(seed, [seq_low, self.get(BASE_LOW), header.flags & !COUNT_MASK])
+        mix(seed, [seq_low, self.get(BASE_LOW), header.flags & !COUNT_MASK, first_value])
     }
 
     /// Carries `crc` over `count` words from word `from`, 16 at a time.
@@ -486,14 +493,13 @@ impl<'m> SectorView<'m> {
         {
             return false;
         }
-        let (mut at, mut words) = (header.records_at(), count * header.record_words());
-        if header.is_stamped() {
-            if self.get(at as usize) != 0 {
-                return false;
-            }
-            (at, words) = (at + 1, words - 1);
+        let first = header.records_at();
+        if header.is_stamped() && self.get(first as usize) != 0 {
+            return false;
         }
-        self.get(CRC) == self.crc_words(self.seed(header, seq_low), at, words)
+        let second = first + header.record_words();
+        let seed = self.seed(header, seq_low, self.get(second as usize - 1));
+        self.get(CRC) == self.crc_words(seed, second, (count - 1) * header.record_words())
     }
 
     /// The records from number `from` of the sector on. The sector must be sound.

@@ -9,7 +9,7 @@ use super::{
     backing::Memory,
     chain::Chain,
     check::{self, Fault},
-    holders::Holders,
+    holders::{self, Holders, Small},
     ledger::{Ledger, LedgerState},
     pool::{Pool, PoolState},
     slots::Slots,
@@ -91,9 +91,6 @@ struct Inner<T> {
     is_closing: AtomicBool,
 }
 
-/// Sensors a group of the pool's books.
-const GROUP_SENSORS: usize = 16;
-
 /// The registered sensors by key. Behind its own lock: only `register` and `find` come here.
 struct Registry {
     by_key: Vec<(SensorKey, Sensor)>,
@@ -101,9 +98,11 @@ struct Registry {
 
 struct PoolMemory {
     state: PoolState,
+    /// See [`Holders`].
+    order: Box<[u32]>,
+    ranks: Box<[u32]>,
+    more_than: Box<[u32]>,
     droppable_max: u32,
-    droppable: Box<[u32]>,
-    group_max: Box<[u32]>,
 }
 
 struct LedgerMemory {
@@ -114,8 +113,9 @@ struct LedgerMemory {
 }
 
 /// The bytes that a shared store takes from the heap when it is opened, and never more: the pool,
-/// 4 B a sector for its link, 128 B a sensor for its chain and lock, 12 B for its place in the
-/// registry, 4¼ B for the pool's books and 4 B for the ledger's, 33 B a ledger entry, and a constant.
+/// 4 B a sector for its link and 4 B for the pool's books, 128 B a sensor for its chain and lock, 12 B
+/// for its place in the registry, 8 B for the pool's books and 4 B for the ledger's, 33 B a ledger entry,
+/// and a constant.
 pub fn footprint_bytes(config: &SharedConfig) -> u64 {
     footprint_bytes_beside::<()>(config)
 }
@@ -124,13 +124,11 @@ pub fn footprint_bytes(config: &SharedConfig) -> u64 {
 pub(crate) fn footprint_bytes_beside<T>(config: &SharedConfig) -> u64 {
     let sectors = u64::from(config.geometry.sectors());
     let sensors = u64::from(config.sensors_max);
-    let groups = sensors.div_ceil(GROUP_SENSORS as u64);
     // An Arc keeps two counters in front of its value.
     let constant = size_of::<Inner<T>>() as u64 + 2 * size_of::<usize>() as u64;
     constant
-        + sectors * (u64::from(config.geometry.sector_bytes()) + 4)
-        + sensors * (size_of::<Place<T>>() + size_of::<(SensorKey, Sensor)>() + 8) as u64
-        + groups * 4
+        + sectors * (u64::from(config.geometry.sector_bytes()) + 8)
+        + sensors * (size_of::<Place<T>>() + size_of::<(SensorKey, Sensor)>() + 12) as u64
         + u64::from(config.losses_max) * (size_of::<Loss>() + size_of::<bool>()) as u64
 }
 
@@ -162,14 +160,15 @@ impl<T: Default> Store<Shared<T>> {
             sensors: atomic::AtomicU32::new(0),
             pool: Mutex::new(PoolMemory {
                 state: PoolState::EMPTY,
+                order: vec![0; sensors].into(),
+                ranks: vec![0; sensors].into(),
+                more_than: vec![0; sectors].into(),
                 droppable_max: 0,
-                droppable: vec![0; sensors].into(),
-                group_max: vec![0; sensors.div_ceil(GROUP_SENSORS)].into(),
             }),
             ledger: Mutex::new(LedgerMemory {
                 state: LedgerState::EMPTY,
                 ring: vec![Loss::NONE; config.losses_max as usize].into(),
-                newest: vec![0; sensors].into(),
+                newest: vec![u32::NONE; sensors].into(),
                 unsaved: vec![false; config.losses_max as usize].into(),
             }),
             losses_recorded: AtomicU64::new(0),
@@ -295,8 +294,8 @@ impl<'m, T> Env<'m> for SharedEnv<'m, T> {
     #[inline]
     fn pool<R>(&mut self, f: impl FnOnce(Pool<'_, u32>) -> R) -> R {
         let mut memory = enter(&self.inner.pool);
-        let PoolMemory { state, droppable_max: max, droppable, group_max } = &mut *memory;
-        let holders = Holders { droppable, group_max, max, group_sensors: GROUP_SENSORS };
+        let PoolMemory { state, order, ranks, more_than, droppable_max: max } = &mut *memory;
+        let holders = Holders { order, ranks, more_than, max };
         f(Pool { state, holders, slots: self.inner.slots() })
     }
 
@@ -403,7 +402,7 @@ impl<T> Memory for Shared<T> {
         check::walk(
             chains.iter().map(|tenant| &tenant.chain),
             &pool.state,
-            &pool.droppable,
+            |sensor| holders::count(&pool.ranks, &pool.more_than, sensor.0),
             self.0.slots(),
             self.0.config.epoch,
         )

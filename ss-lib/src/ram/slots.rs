@@ -67,6 +67,12 @@ impl Position {
         Self(slot.0 | record << SLOT_BITS)
     }
 
+    /// The same record's number in another sector.
+    pub(crate) const fn in_sector(self, slot: Slot) -> Self {
+        // The second mask changes nothing. With it the two are one instruction.
+        Self(self.0 & !SLOT_MASK | slot.0 & SLOT_MASK)
+    }
+
     pub(crate) const fn slot(self) -> Slot {
         Slot(self.0 & SLOT_MASK)
     }
@@ -188,16 +194,15 @@ impl<'m> Slots<'m> {
         self.counted(slot).next()
     }
 
-    /// Moves `next` behind `slot`, where nothing may be yet. Who links and unlinks holds the lock of
-    /// the sector's list, so that nobody else changes the link meanwhile.
+    /// Moves `next` behind `slot`, which holds `counted` records, and behind which nothing may be yet. Who
+    /// links and unlinks holds the lock of the sector's list, so that nobody else changes the link meanwhile.
     #[expect(clippy::inline_always, reason = "a call costs more than what it does")]
     #[inline(always)]
     #[expect(clippy::needless_pass_by_value, reason = "the token moves into the link")]
-    pub(crate) fn put_next(self, slot: Slot, next: Sector) {
-        let link = &self.links[slot.index()];
-        let before = link.load(Relaxed);
+    pub(crate) fn put_next(self, slot: Slot, counted: Count, next: Sector) {
+        let before = counted.link;
         debug_assert_eq!(before & SLOT_MASK, 0, "a link was overwritten: its sector is lost");
-        link.store(before | next.0.get(), Relaxed);
+        self.links[slot.index()].store(before | next.0.get(), Relaxed);
     }
 
     /// Takes the sector behind `slot` out of the list: the same lock is held.

@@ -315,9 +315,10 @@ impl<B: Backing> Store<B> {
     fn drop_for(places: &mut [B::Place], env: &mut B::Env<'_>, owner: Owner) -> Option<Sector> {
         let mut holders = env.pool_alone()?.holders;
         // From a chain to the same chain: the pool's books stay as they are.
-        let victim = match holders.count(owner.sensor.0) {
-            0 => Sensor(holders.take_from_richest(owner.sensor.0)?),
-            _ => owner.sensor,
+        let victim = if holders.could_give(owner.sensor.0) {
+            owner.sensor
+        } else {
+            Sensor(holders.take_from_richest(owner.sensor.0)?)
         };
         let chain = places.get_mut(victim.index())?.as_mut();
         chain.recycle(env, Owner { sensor: victim, ..owner })

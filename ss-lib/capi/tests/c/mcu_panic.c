@@ -51,7 +51,7 @@ int main(void)
     }
     /* The links, of 4 B a sector, stand behind the head, an entry of the ledger, a sensor's place, the pool. */
     volatile uint8_t *const bytes = (volatile uint8_t *)memory;
-    const size_t links_at = SS_STORE_BASE_BYTES + SS_STORE_LOSS_BYTES + SS_STORE_SENSOR_BYTES - 4 + 1024;
+    const size_t links_at = SS_STORE_BASE_BYTES + SS_STORE_LOSS_BYTES + SS_STORE_SENSOR_BYTES - 6 + 1024;
     for (size_t n = links_at; n < links_at + (size_t)4 * (1024 / 256); n++) {
         bytes[n] = 0xFF;
     }

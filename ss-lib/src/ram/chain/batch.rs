@@ -149,7 +149,7 @@ impl Chain {
         } else {
             self.set_head_record(end.record());
             // The sector holds no pending record any more.
-            env.pool(|mut pool| pool.holders.add(owner.sensor.0, 1));
+            env.pool(|mut pool| pool.holders.add_one(owner.sensor.0));
         }
         self.pending = 0;
     }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Env,
-        slots::{Count, Position, Sector, Slot},
+        slots::{Count, Sector, Slot},
     },
     Chain, Owner, TAIL_SEALED,
 };
@@ -33,7 +33,7 @@ impl Chain {
             (first_seq, count) = self.range(env, owner, first, held, 0);
             sector = slots.unlink_next(end, before, held)?;
             if held.next().is_none() {
-                self.tail_and_head_record = Position::new(end, self.head_record());
+                self.tail_and_head_record = self.tail_and_head_record.in_sector(end);
                 self.flags |= TAIL_SEALED;
             }
         }
