@@ -32,9 +32,13 @@ fn config() -> GatewayConfig {
 
 fn open(disk: &SimDisk) -> (Gateway<SimDisk>, Vec<Sensor>) {
     let mut gateway = Gateway::open(disk.clone(), &config()).unwrap();
-    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
-    let sensors = (0..SENSORS).map(register).collect();
+    let sensors = register(&mut gateway, SENSORS);
     (gateway, sensors)
+}
+
+fn register(gateway: &mut Gateway<SimDisk>, count: u32) -> Vec<Sensor> {
+    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+    (0..count).map(register).collect()
 }
 
 /// Adds records to each sensor. Their value says which opening gave them.
@@ -339,3 +343,5 @@ fn a_rotten_footer_is_counted_and_not_cut() {
     let found: Vec<usize> = drain(&mut gateway, &sensors).iter().map(Vec::len).collect();
     assert_eq!((after, corrupt, found), (pages, 1, vec![1200; 3]), "{sealed:?}");
 }
+
+/// A sync failed over a whole disk sector and the kernel alone has it. An opening reads it, has the kernel forget

@@ -138,12 +138,12 @@ impl<D: Disk> Log<D> {
         let mut has_written = false;
         // The kernel may keep neighbouring pages as one, of which it lets go as a whole or not at all.
         for from in (first / group * group..segment.pages).step_by(group as usize) {
-            // The cache holds a group, and so whatever the disk has of it.
-            self.cache.whole_page_ahead(&self.disk, segment, from, group as usize)?;
+            let until = segment.pages.min(from + group);
+            self.cache.hold(&self.disk, segment, from..until)?;
             let offset = u64::from(from) * PAGE_BYTES as u64;
             let bytes = u64::from(group) * PAGE_BYTES as u64;
             self.disk.forget_cached(file, offset, bytes).map_err(fail(Operation::Read))?;
-            for page in from.max(first)..segment.pages.min(from + group) {
+            for page in from.max(first)..until {
                 let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
                 let Some((_, bytes)) = whole else { continue };
                 let offset = u64::from(page) * PAGE_BYTES as u64;
