@@ -127,6 +127,27 @@ impl<D: Disk> PageCache<D> {
         Ok(slot.map(|slot| (info, &self.buffer[slot])))
     }
 
+    /// Reads pages anew, no more than are kept, so that all of them are kept that can be read.
+    pub(crate) fn hold(
+        &mut self,
+        disk: &D,
+        segment: &Segment,
+        pages: core::ops::Range<u32>,
+    ) -> Result<(), DiskError> {
+        debug_assert!(pages.len() <= CACHE_PAGES, "some would take the place of others");
+        self.tags.fill(Tag::NONE);
+        match self.fill(disk, segment, pages.start, pages.len()) {
+            // A file that lost its end.
+            Err(error) if is_end(&error) => {
+                pages.into_iter().try_for_each(|page| match self.fill(disk, segment, page, 1) {
+                    Err(error) if !is_end(&error) => Err(error),
+                    _ => Ok(()),
+                })
+            }
+            filled => filled.map(|_| ()),
+        }
+    }
+
     /// The number in the log that a page with a wrong checksum says it has.
     pub(crate) fn claimed_lsn(&mut self, disk: &D, segment: &Segment, page: u32) -> Option<u64> {
         let slot = self.fill(disk, segment, page, 1).ok()?;

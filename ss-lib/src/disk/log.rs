@@ -85,8 +85,9 @@ pub(crate) struct SyncTicket<F> {
 /// A file and the number of the segment that it is of.
 type OpenFile<F> = RwLock<Option<(u64, F)>>;
 
-/// One sync at a time, and the segment of which one failed: the error is told to one caller only, and
-/// another's sync would go well.
+/// One sync at a time, and the newest segment of which one failed: the error is told to one caller only, and
+/// another's sync would go well. Also one that comes when other segments were begun meanwhile: those up to this
+/// one failed, too, or were sealed, and have nothing left to sync.
 type SyncGate = Mutex<Option<u64>>;
 
 /// How a store is cut and where its numbers begin.
@@ -241,7 +242,11 @@ impl<D: Disk> Log<D> {
         self.segments.push(segment);
         self.fences.clear();
         // This file was never synced, whatever became of one with its name.
-        *enter(&self.gate) = None;
+        let mut failed = enter(&self.gate);
+        if *failed >= Some(segment.id) {
+            *failed = segment.id.checked_sub(1);
+        }
+        drop(failed);
         self.durable_before_create = self.durable_lsn;
         self.pages_searched = 0;
         self.begin_appending();
@@ -466,8 +471,9 @@ impl<D: Disk> Log<D> {
                     && let Some(segment) = self.segments.get_mut(index)
                 {
                     name = segment.name();
-                    segment.state = SegmentState::Suspect;
-                    if self.segments.last().is_some_and(|last| last.id == ticket.segment) {
+                    // Else another sync has told it already, and what became of the segment since stays.
+                    if segment.state == SegmentState::Open {
+                        segment.state = SegmentState::Suspect;
                         self.close();
                     }
                 }
@@ -529,7 +535,7 @@ impl<F> SyncTicket<F> {
     /// Syncs. Of a segment whose sync failed before, also while this one waited, none is tried again.
     pub(crate) fn sync<D: Disk<File = F>>(&self, disk: &D) -> io::Result<()> {
         let mut failed = enter(&self.gate);
-        if *failed == Some(self.segment) {
+        if *failed >= Some(self.segment) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let place = self.file.read().unwrap_or_else(PoisonError::into_inner);
@@ -576,3 +582,6 @@ pub(super) fn write_superblock<D: Disk>(
     }
     disk.sync(&file).map_err(fail(Operation::Sync))
 }
+
+#[cfg(test)]
+mod tests;

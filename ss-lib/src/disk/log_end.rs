@@ -1,7 +1,36 @@
-//! Where the log ends in a newest segment that was never sealed: in front of the first bad page that was
-//! never durable. A power cut may have taken it, and what lies behind it was no more promised than it was.
+//! Where a segment ends that was never sealed, the newest one or one whose sync failed: in front of the first
+//! bad page that was never durable. A power cut may have taken it, and what lies behind it was no more promised
+//! than it was. And which of those whose sync failed are in doubt: an opening and a look go by the same rule.
 
 use super::page::PageInfo;
+
+/// So far in front of the newest checkpoint an opening looks for segments whose sync failed. What stands farther
+/// in front was made durable before a segment was begun that put it there.
+pub(crate) const DOUBT_REACH: usize = 16;
+
+/// What is known of openings, so that a segment that was never sealed and is not the newest can be judged by the
+/// opening of its newest page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Openings {
+    /// The newest one that wrote a page, or the superblock: it does so when nothing is in doubt any more.
+    pub(super) newest: u32,
+    /// The one that wrote the newest checkpoint.
+    pub(super) checkpoint: u32,
+}
+
+impl Openings {
+    /// Whether a power cut may have taken pages of the segment, or the kernel alone may have them. A later
+    /// opening has made it durable, or cut it.
+    pub(super) const fn is_in_doubt(self, epoch: u32) -> bool {
+        epoch >= self.newest
+    }
+
+    /// Whether the segment may have numbers that the newest checkpoint does not tell of. One of a later opening
+    /// tells of all: that opening has read the segment, and what it forgot since must not come back.
+    pub(super) const fn is_untold(self, epoch: u32) -> bool {
+        epoch >= self.checkpoint
+    }
+}
 
 /// Bad pages one behind the other.
 #[derive(Clone, Copy, Debug, Default)]

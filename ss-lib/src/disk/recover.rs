@@ -1,6 +1,6 @@
 //! Opening a log that was left, in whatever way: its end is found, what is torn behind it is cut, and
 //! where every sensor's cursors stand is read from the newest checkpoint and what follows it. So the
-//! time is bounded by one segment, not by the backlog.
+//! time is bounded by one segment and what failed syncs have left near it, not by the backlog.
 
 mod doubt;
 mod error;
@@ -20,6 +20,7 @@ use super::{
     segment::{Segment, SegmentState},
     superblock::{SUPERBLOCK_BYTES, SUPERBLOCK_FILE, Slot},
 };
+use doubt::Doubt;
 use roll::{EndOf, Roll};
 use std::sync::Arc;
 
@@ -74,10 +75,8 @@ pub(crate) struct State {
     /// Files of squeezes that were cut, or of segments that a complete squeeze has replaced.
     pub(crate) leftovers: Vec<FileName>,
     pub(crate) recovery: Recovery,
-    /// Numbers stand in segments in front of the newest checkpoint that it does not tell of.
+    /// Numbers stand in segments in front of the newest checkpoint that it may not tell of.
     pub(crate) is_untold: bool,
-    /// The index of the segment with the newest checkpoint.
-    base: usize,
     /// Segments in doubt that end in front of pages which are still there.
     cut: Vec<u64>,
 }
@@ -112,7 +111,7 @@ impl<D: Disk> Log<D> {
         let mut state = State::default();
         log.choose_generations(&files, &mut state)?;
         let mut roll = Roll::new(sizes.sensors_max);
-        log.roll_forward(&mut roll, &mut state)?;
+        let doubt = log.roll_forward(&mut roll, &mut state)?;
         let epoch = found.epoch.max(roll.epoch).checked_add(1).ok_or(OpenError::EpochsUsedUp)?;
         state.recovery.was_clean = found.is_clean;
         if found.is_clean {
@@ -120,8 +119,7 @@ impl<D: Disk> Log<D> {
             state.recovery.corrupt_pages += u32::try_from(missing).unwrap_or(u32::MAX);
         }
         roll.finish(&mut state);
-        // A newer version is refused before anything is changed.
-        log.refuse_future_in_doubt(&state)?;
+        log.settle(&doubt, &state)?;
         // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
         // durable before the other slot, the last one that surely is, is written over.
         write_superblock(&*log.disk, &found)?;
@@ -197,7 +195,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Reads the newest complete checkpoint and what follows it.
-    fn roll_forward(&mut self, roll: &mut Roll, state: &mut State) -> Result<(), OpenError> {
+    fn roll_forward(&mut self, roll: &mut Roll, state: &mut State) -> Result<Doubt, OpenError> {
         let mut base = self.segments.len();
         let mut is_open = false;
         while let Some(index) = base.checked_sub(1) {
@@ -221,18 +219,14 @@ impl<D: Disk> Log<D> {
                 return Err(OpenError::NoCheckpoint);
             }
         }
-        self.lacks_checkpoint = base + 1 < self.segments.len();
-        state.base = base;
-        base = self.in_front_in_doubt(base)?;
-        state.is_untold = base < state.base;
-        self.find_ends_in_doubt(base, roll, state)?;
-        for index in base..self.segments.len() {
+        let segments = self.segments.len();
+        self.lacks_checkpoint = base + 1 < segments;
+        let doubt = self.find_doubt(base, segments - usize::from(is_open))?;
+        for index in doubt.untold_before(base).chain(base..segments) {
             let Some(segment) = self.segments.get(index) else { break };
-            let end_of = if is_open && index + 1 == self.segments.len() {
-                EndOf::Log
-            } else {
-                self.end_of(&segment)?
-            };
+            state.is_untold |= index < base;
+            let is_newest = is_open && index + 1 == segments;
+            let end_of = if is_newest { EndOf::Log } else { doubt.end_of(index) };
             self.roll_segment(index, &segment, end_of, roll, state)?;
         }
         if let Some(last) = self.segments.last() {
@@ -244,12 +238,11 @@ impl<D: Disk> Log<D> {
                 last.state = SegmentState::Open;
             }
         }
-        Ok(())
+        Ok(doubt)
     }
 
     /// Goes on behind what was found: cuts what is torn, and makes the rest durable.
     fn go_on(&mut self, roll: &Roll, state: &mut State) -> Result<(), OpenError> {
-        self.make_doubtful_durable(state)?;
         let torn = u64::from(state.recovery.torn_pages);
         if roll.last_lsn > 0 {
             self.last_lsn = roll.last_lsn;

@@ -226,6 +226,29 @@ impl<D: Disk> Gateway<D> {
         }
     }
 
+    /// Makes durable what a failed sync has left so far behind that an opening would not look for it: such a
+    /// segment was too small to be squeezed, or its turn has not come. A disk that refuses that is no reason to
+    /// keep records in RAM.
+    pub(super) fn settle_old_doubt(&self, core: &mut Core<D>) {
+        while let Some(index) = core.log.doubt_out_of_reach() {
+            let segment = core.log.segments.get(index).map_or(0, |segment| segment.id);
+            if core.squeeze.is_of(segment) {
+                core.squeeze.abandon(&core.log);
+            }
+            match core.log.settle_suspect(index) {
+                Ok(true) => self.suspect_gone(core),
+                Ok(false) | Err(_) => self.suspect_damaged(core),
+            }
+        }
+    }
+
+    /// What could not be read of a suspect segment, or made durable, is not durable until whoever is due finds
+    /// it lost.
+    fn suspect_damaged(&self, core: &mut Core<D>) {
+        core.suspects = core.log.suspects();
+        self.inner.health.set(HealthCause::Damaged, true);
+    }
+
     /// Does a bounded part of squeezing: the segments behind the newest ones, and suspect ones.
     pub(super) fn squeeze_some(&self, core: &mut Core<D>) -> Result<(), DiskError> {
         if !self.inner.config.squeezes && core.suspects == 0 {
@@ -315,9 +338,7 @@ impl<D: Disk> Gateway<D> {
                 if was_suspect && core.log.counts.damaged_pages == core.squeeze_damaged {
                     self.suspect_gone(core);
                 } else if was_suspect {
-                    // What could not be read is not durable, until whoever is due finds it lost.
-                    core.suspects = core.log.suspects();
-                    self.inner.health.set(HealthCause::Damaged, true);
+                    self.suspect_damaged(core);
                 }
                 Ok(false)
             }

@@ -39,6 +39,7 @@ impl<D: Disk> Gateway<D> {
             sealed?;
             self.mark_durable(core);
         }
+        self.settle_old_doubt(core);
         core.log.create_segment()?;
         let written = self.write_checkpoint(core);
         if written.is_err() {

@@ -6,85 +6,87 @@ use super::{
         SECTOR_PAGES,
         io::{Disk, DiskError, Operation, read_exact_at, write_all_at},
         log::Log,
+        log_end::{DOUBT_REACH, Openings},
         page::PAGE_BYTES,
         segment::{Segment, SegmentState},
     },
     OpenError, State,
-    roll::{EndOf, Roll},
+    roll::EndOf,
 };
 
-/// A sync's failure is mended within so many segments: it is squeezed as soon as what stands behind it is
-/// durable. So far back an opening looks for one that was not.
-const DOUBT_REACH: usize = 16;
+/// A segment that was given up before it was sealed, and is not the newest.
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    /// Its place among the segments.
+    index: usize,
+    /// The opening of its newest page.
+    epoch: u32,
+}
 
-impl<D: Disk> Log<D> {
-    /// Whether the segment was given up before it was sealed, or is the newest one. A squeezed one was complete
-    /// and durable before it counted: without its footer it is damaged.
-    fn was_never_sealed(&mut self, segment: &Segment) -> Result<bool, OpenError> {
-        Ok(segment.generation == 0 && !self.is_complete(segment)?)
+/// The segments in which a sync failed, as far as an opening must see to them.
+pub(super) struct Doubt {
+    /// From the oldest one on that an opening looks back for.
+    suspects: Vec<Suspect>,
+    openings: Openings,
+}
+
+impl Doubt {
+    /// Those in front of `base`, which has the newest checkpoint, that it may not tell of all numbers of. They
+    /// are read before it, whatever their own checkpoints are: it tells of every sensor that they told of.
+    pub(super) fn untold_before(&self, base: usize) -> impl Iterator<Item = usize> {
+        let is_untold = move |it: &&Suspect| it.index < base && self.openings.is_untold(it.epoch);
+        self.suspects.iter().filter(is_untold).map(|it| it.index)
     }
 
-    /// What the end of a segment is that is not the log's last. A page of a later opening says that everything
-    /// was made durable, or cut, before it.
-    pub(super) fn end_of(&mut self, segment: &Segment) -> Result<EndOf, OpenError> {
-        if !self.was_never_sealed(segment)? {
-            return Ok(EndOf::Segment);
-        }
-        let newest_epoch = self.newest_epoch()?;
-        for page in (0..segment.pages).rev() {
-            if let Some(view) = self.page_or_future(segment, page)? {
-                let is_settled = view.info.epoch < newest_epoch;
-                return Ok(if is_settled { EndOf::Segment } else { EndOf::Doubt });
+    /// What the end of a segment is that is not the log's last.
+    pub(super) fn end_of(&self, index: usize) -> EndOf {
+        let is_doubtful = |it: &Suspect| it.index == index && self.openings.is_in_doubt(it.epoch);
+        if self.suspects.iter().any(is_doubtful) { EndOf::Doubt } else { EndOf::Segment }
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Finds the segments up to `until` in which a sync failed. The one at `base` has the newest checkpoint. A
+    /// newer version is refused here, before anything is changed.
+    pub(super) fn find_doubt(&mut self, base: usize, until: usize) -> Result<Doubt, OpenError> {
+        let checkpoint = match self.segments.get(base) {
+            Some(segment) => self.page_or_future(&segment, 0)?.map_or(0, |view| view.info.epoch),
+            None => 0,
+        };
+        let newest = self.newest_epoch()?.max(self.superblock.epoch);
+        let mut suspects = Vec::new();
+        for index in base.saturating_sub(DOUBT_REACH)..until {
+            let Some(segment) = self.segments.get(index) else { break };
+            // A squeezed one was complete and durable before it counted: without its footer it is damaged.
+            if !self.is_complete(&segment)?
+                && segment.generation == 0
+                && let Some(epoch) = self.last_epoch(&segment)?
+            {
+                suspects.push(Suspect { index, epoch });
             }
         }
-        Ok(EndOf::Segment)
+        Ok(Doubt { suspects, openings: Openings { newest, checkpoint } })
+    }
+
+    /// The opening of the segment's newest page.
+    fn last_epoch(&mut self, segment: &Segment) -> Result<Option<u32>, OpenError> {
+        for page in (0..segment.pages).rev() {
+            if let Some(view) = self.page_or_future(segment, page)? {
+                return Ok(Some(view.info.epoch));
+            }
+        }
+        Ok(None)
     }
 
     /// The opening of the newest page in the log.
     fn newest_epoch(&mut self) -> Result<u32, OpenError> {
         for index in (0..self.segments.len()).rev() {
             let Some(segment) = self.segments.get(index) else { break };
-            for page in (0..segment.pages).rev() {
-                if let Some(view) = self.page_or_future(&segment, page)? {
-                    return Ok(view.info.epoch);
-                }
+            if let Some(epoch) = self.last_epoch(&segment)? {
+                return Ok(epoch);
             }
         }
         Ok(0)
-    }
-
-    /// Finds the ends of segments in doubt that stand farther in front of the newest checkpoint than what
-    /// `base` begins: it tells of all their numbers, and a reader that went past a hole in one would miss the
-    /// copies behind it.
-    pub(super) fn find_ends_in_doubt(
-        &mut self,
-        base: usize,
-        roll: &Roll,
-        state: &mut State,
-    ) -> Result<(), OpenError> {
-        for index in state.base.saturating_sub(DOUBT_REACH)..base {
-            let Some(segment) = self.segments.get(index) else { break };
-            if self.end_of(&segment)? == EndOf::Doubt {
-                // What it tells of sensors is known already.
-                let mut unused = roll.like();
-                self.roll_segment(index, &segment, EndOf::Doubt, &mut unused, state)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The first of the segments right in front of `base` that were never sealed: a sync failed in them,
-    /// and numbers may stand there that the checkpoints behind them do not tell of.
-    pub(super) fn in_front_in_doubt(&mut self, mut base: usize) -> Result<usize, OpenError> {
-        while let Some(index) = base.checked_sub(1) {
-            let Some(segment) = self.segments.get(index) else { break };
-            // Its own checkpoint does not matter: those behind it tell of every sensor that it told of.
-            if !self.was_never_sealed(&segment)? {
-                break;
-            }
-            base = index;
-        }
-        Ok(base)
     }
 
     /// The number below which everything in a segment was durable, by what stands outside of it.
@@ -110,42 +112,54 @@ impl<D: Disk> Log<D> {
         Ok(first.map_or(0, |view| view.info.durable_lsn))
     }
 
-    /// A newer version is refused before anything is changed.
-    pub(super) fn refuse_future_in_doubt(&mut self, state: &State) -> Result<(), OpenError> {
-        for index in state.base.saturating_sub(DOUBT_REACH)..state.base {
-            if let Some(segment) = self.segments.get(index) {
-                self.is_complete(&segment)?;
-            }
-        }
-        Ok(())
+    /// The oldest segment in doubt, if the next segment puts it out of the reach of an opening.
+    pub(crate) fn doubt_out_of_reach(&self) -> Option<usize> {
+        let mut segments = self.segments.iter();
+        let index = segments.position(|segment| segment.state == SegmentState::Suspect)?;
+        (index + DOUBT_REACH < self.segments.len()).then_some(index)
+    }
+
+    /// Makes durable what a failed sync has left in a segment, as the next opening would. Whatever comes of it,
+    /// the segment is in doubt no more. Says whether all of it could be read.
+    pub(crate) fn settle_suspect(&mut self, index: usize) -> Result<bool, DiskError> {
+        let Some(suspect) = self.segments.get_mut(index) else { return Ok(true) };
+        suspect.state = SegmentState::Sealed;
+        let segment = *suspect;
+        let name = segment.name();
+        let file = self.disk.open_writable(name.as_str());
+        let file = file.map_err(|error| DiskError::new(Operation::Open, name, error))?;
+        self.make_durable(&segment, &file)
     }
 
     /// Makes durable what no page says was so. A sync may have failed before a kill: the kernel's cache has
     /// the pages then, calls them clean, and says yes to this sync whatever the disk has. So the cache is
     /// told to let go of them, and what the disk does not have is written again. Nothing that is durable is
-    /// written over.
+    /// written over. Says whether every page could be read.
     pub(super) fn make_durable(
         &mut self,
         segment: &Segment,
         file: &D::File,
-    ) -> Result<(), DiskError> {
+    ) -> Result<bool, DiskError> {
         let name = segment.name();
         let fail = |operation| move |error| DiskError::new(operation, name, error);
         self.disk.sync(file).map_err(fail(Operation::Sync))?;
         self.counts.fsyncs += 1;
         let first = self.first_in_doubt(segment)?;
         let group = SECTOR_PAGES as u32;
-        let mut has_written = false;
+        let (mut has_written, mut is_whole) = (false, true);
         // The kernel may keep neighbouring pages as one, of which it lets go as a whole or not at all.
         for from in (first / group * group..segment.pages).step_by(group as usize) {
-            // The cache holds a group, and so whatever the disk has of it.
-            self.cache.whole_page_ahead(&self.disk, segment, from, group as usize)?;
+            let until = segment.pages.min(from + group);
+            self.cache.hold(&self.disk, segment, from..until)?;
             let offset = u64::from(from) * PAGE_BYTES as u64;
             let bytes = u64::from(group) * PAGE_BYTES as u64;
             self.disk.forget_cached(file, offset, bytes).map_err(fail(Operation::Read))?;
-            for page in from.max(first)..segment.pages.min(from + group) {
+            for page in from.max(first)..until {
                 let whole = self.cache.whole_page_ahead(&self.disk, segment, page, 1)?;
-                let Some((_, bytes)) = whole else { continue };
+                let Some((_, bytes)) = whole else {
+                    is_whole = false;
+                    continue;
+                };
                 let offset = u64::from(page) * PAGE_BYTES as u64;
                 let mut on_disk = [0; PAGE_BYTES];
                 let read = read_exact_at(&*self.disk, file, &mut on_disk, offset);
@@ -162,7 +176,7 @@ impl<D: Disk> Log<D> {
             self.disk.sync(file).map_err(fail(Operation::Sync))?;
             self.counts.fsyncs += 1;
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// The first page that may not be durable. In the open segment a page says what was so before it; in one
@@ -183,13 +197,12 @@ impl<D: Disk> Log<D> {
         Ok(first)
     }
 
-    /// Makes durable what stands in segments that were never sealed and are not the log's end: a sync failed
-    /// in them.
-    pub(super) fn make_doubtful_durable(&mut self, state: &State) -> Result<(), OpenError> {
-        // The newest checkpoint that can be read may stand in one, or in front of one.
-        for index in state.base.saturating_sub(DOUBT_REACH)..self.segments.len() {
-            let Some(segment) = self.segments.get(index) else { break };
-            if segment.state == SegmentState::Open || !self.was_never_sealed(&segment)? {
+    /// Cuts what is in doubt where it ends, and makes it durable. The superblock names this opening only then,
+    /// so that the next one knows.
+    pub(super) fn settle(&mut self, doubt: &Doubt, state: &State) -> Result<(), OpenError> {
+        for suspect in &doubt.suspects {
+            let Some(segment) = self.segments.get(suspect.index) else { break };
+            if doubt.end_of(suspect.index) != EndOf::Doubt {
                 continue;
             }
             let name = segment.name();

@@ -92,11 +92,6 @@ impl Roll {
         }
     }
 
-    /// Another one for the same store.
-    pub(super) fn like(&self) -> Self {
-        Self::new(u32::try_from(self.sensors_max).unwrap_or(u32::MAX))
-    }
-
     /// Refuses a log with more sensors than can be told apart: what was read of it says too little.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         if self.sensors.len() <= self.sensors_max {

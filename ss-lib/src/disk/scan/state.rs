@@ -4,7 +4,7 @@ use super::{
     super::{
         chunk::{Chunk, InDoubt, LossChunk, RecordsChunk, SensorChunk},
         io::{Disk, DiskError},
-        log_end::BadRun,
+        log_end::{BadRun, DOUBT_REACH, Openings},
         page::{PageInfo, SegmentSeed},
     },
     Fault, Identity, LEDGER_MAX, PageReader, Role, SENSORS_MAX, Scan, SegmentScan, walk_segment,
@@ -58,10 +58,8 @@ pub(super) fn read<D: Disk>(
     scan.state_segment = first.map(|index| scan.segments[index].segment);
     let first = first.unwrap_or(0);
     let mut state = State::default();
-    let in_doubt = in_front_in_doubt(scan, first);
-    let newest = scan.segments.iter().rposition(|segment| segment.role == Role::Log);
-    find_ends_in_doubt(reader, scan, identity, newest.unwrap_or(0))?;
-    for index in in_doubt..scan.segments.len() {
+    let untold = find_doubt(reader, scan, identity, first)?;
+    for index in untold.into_iter().chain(first..scan.segments.len()) {
         let segment = &scan.segments[index];
         if segment.role != Role::Log {
             continue;
@@ -85,42 +83,58 @@ fn find_log_end<D: Disk>(
     scan: &mut Scan,
     identity: &Identity,
 ) -> Result<(), DiskError> {
-    let newest = scan.segments.iter_mut().rev().find(|segment| segment.role == Role::Log);
-    let Some(segment) = newest.filter(|segment| !segment.has_footer) else { return Ok(()) };
+    let newest = scan.segments.iter().rposition(|segment| segment.role == Role::Log);
+    let Some(index) = newest.filter(|&index| !scan.segments[index].has_footer) else {
+        return Ok(());
+    };
     // After an orderly shutdown everything was durable.
     let closed = scan.superblock.filter(|superblock| superblock.is_clean);
     let durable_lsn = closed.map_or(0, |superblock| superblock.last_lsn.saturating_add(1));
-    segment.log_end = end_of_undurable(reader, segment, identity, durable_lsn)?;
+    // Where no page is known in front of its first bad ones there is no log.
+    let (segment, before) = (&scan.segments[index], PageInfo::default());
+    scan.segments[index].log_end =
+        end_of_undurable(reader, segment, identity, before, durable_lsn)?;
     Ok(())
 }
 
-/// Finds the ends of the segments in front of `until` whose syncs failed. Where some of their pages are
-/// missing, what stands behind these is no more to be relied on, and the next segment has what was made
-/// durable of it. A page of a later opening says that they were made durable, or cut, before it.
-fn find_ends_in_doubt<D: Disk>(
+/// Finds the ends of the segments whose syncs failed, as an opening does (see [`Openings`]): where some of their
+/// pages are missing, what stands behind these is no more to be relied on, and the next segment has what was made
+/// durable of it. Returns those in front of `first`, the newest checkpoint's, that it may not tell of.
+fn find_doubt<D: Disk>(
     reader: &mut PageReader<'_, D>,
     scan: &mut Scan,
     identity: &Identity,
-    until: usize,
-) -> Result<(), DiskError> {
-    // A squeezed one was complete and durable before it counted.
-    let is_doubtful = |segment: &SegmentScan| {
-        segment.role == Role::Log && !segment.has_footer && segment.generation == 0
+    first: usize,
+) -> Result<Vec<usize>, DiskError> {
+    let is_log = |&index: &usize| scan.segments[index].role == Role::Log;
+    let newest = (0..scan.segments.len()).rfind(is_log).unwrap_or(0);
+    let in_reach = (0..first).rev().filter(is_log).nth(DOUBT_REACH - 1).unwrap_or(0);
+    // A squeezed one was complete and durable before it counted: without its footer it is damaged.
+    let is_suspect = |index: &usize| {
+        let segment = &scan.segments[*index];
+        is_log(index) && !segment.has_footer && segment.generation == 0
     };
-    if !scan.segments[..until].iter().any(is_doubtful) {
-        return Ok(());
+    let suspects: Vec<usize> = (in_reach..newest).filter(is_suspect).collect();
+    let mut untold = Vec::new();
+    if suspects.is_empty() {
+        return Ok(untold);
     }
-    let newest = scan.segments.iter().rev().filter(|segment| segment.role == Role::Log);
-    let mut newest_epoch = 0;
-    for segment in newest {
-        newest_epoch = last_epoch(reader, segment, identity)?;
-        if newest_epoch > 0 {
+    let mut openings = Openings { newest: 0, checkpoint: 0 };
+    for segment in scan.segments.iter().rev().filter(|segment| segment.role == Role::Log) {
+        if let Some(page) = last_page(reader, segment, identity)? {
+            openings.newest = page.epoch;
             break;
         }
     }
-    for index in 0..until {
+    openings.newest = scan.superblock.map_or(0, |found| found.epoch).max(openings.newest);
+    openings.checkpoint = first_page(reader, &scan.segments[first], identity)?.epoch;
+    for index in suspects {
         let segment = &scan.segments[index];
-        if !is_doubtful(segment) || last_epoch(reader, segment, identity)? < newest_epoch {
+        let Some(page) = last_page(reader, segment, identity)? else { continue };
+        if index < first && openings.is_untold(page.epoch) {
+            untold.push(index);
+        }
+        if !openings.is_in_doubt(page.epoch) {
             continue;
         }
         // The next segment was begun when the sync had failed, and its first page says what was durable
@@ -132,43 +146,60 @@ fn find_ends_in_doubt<D: Disk>(
             next.generation == 0 && next.segment == segment.segment.saturating_add(1)
         };
         if let Some(next) = next.filter(is_next) {
-            let seed = SegmentSeed::new(&identity.store_id, next.segment, next.generation);
-            walk_segment(reader, next, seed, &mut |_, page| {
-                durable_lsn = page.map_or(0, |page| page.info.durable_lsn);
-                false
-            })?;
+            durable_lsn = first_page(reader, next, identity)?.durable_lsn;
         }
-        let end = end_of_undurable(reader, segment, identity, durable_lsn)?;
+        let mut before = None;
+        if let Some(segment) = scan.segments[..index].iter().rfind(|it| it.role == Role::Log) {
+            before = last_page(reader, segment, identity)?;
+        }
+        let before = before.unwrap_or_default();
+        let end = end_of_undurable(reader, segment, identity, before, durable_lsn)?;
         scan.segments[index].log_end = end;
     }
-    Ok(())
+    Ok(untold)
 }
 
-/// The opening of the segment's newest page; 0 if it has none.
-fn last_epoch<D: Disk>(
+/// What the segment's first page says of itself; all zeros if it cannot be read.
+fn first_page<D: Disk>(
     reader: &mut PageReader<'_, D>,
     segment: &SegmentScan,
     identity: &Identity,
-) -> Result<u32, DiskError> {
+) -> Result<PageInfo, DiskError> {
     let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
-    let mut epoch = 0;
+    let mut info = PageInfo::default();
     walk_segment(reader, segment, seed, &mut |_, page| {
-        epoch = page.map_or(epoch, |page| page.info.epoch);
-        true
+        info = page.map_or(info, |page| page.info);
+        false
     })?;
-    Ok(epoch)
+    Ok(info)
 }
 
-/// Where the segment ends in front of a bad page that was never durable, if it has one. `durable_lsn` is what
-/// else is known to have been.
+/// What the segment's last page in the log says of itself.
+fn last_page<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    segment: &SegmentScan,
+    identity: &Identity,
+) -> Result<Option<PageInfo>, DiskError> {
+    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
+    let mut last = None;
+    walk_segment(reader, segment, seed, &mut |_, page| {
+        last = page.map_or(last, |page| Some(page.info));
+        true
+    })?;
+    Ok(last)
+}
+
+/// Where the segment ends in front of a bad page that was never durable, if it has one. `last` is the page in front
+/// of its first one, and `durable_lsn` what else is known to have been durable.
 fn end_of_undurable<D: Disk>(
     reader: &mut PageReader<'_, D>,
     segment: &SegmentScan,
     identity: &Identity,
+    mut last: PageInfo,
     mut durable_lsn: u64,
 ) -> Result<Option<u32>, DiskError> {
     let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
-    let (mut last, mut has_bad) = (PageInfo::default(), false);
+    let mut has_bad = false;
     walk_segment(reader, segment, seed, &mut |_, page| {
         match page {
             Ok(page) => durable_lsn = page.info.durable_lsn.max(durable_lsn),
@@ -186,7 +217,7 @@ fn end_of_undurable<D: Disk>(
                 end = run.end_before(last, (number, page.info.lsn), durable_lsn);
                 last = page.info;
             }
-            // Before the first good page there is no log; a disk that does not read may another time.
+            // A disk that does not read may another time.
             Err(Fault::Unreadable) => {}
             Err(_) if last.lsn == 0 => {}
             Err(fault) => run.note(number, fault.claimed_lsn(), last, durable_lsn),
@@ -194,24 +225,6 @@ fn end_of_undurable<D: Disk>(
         end.is_none()
     })?;
     Ok(end.or_else(|| run.end_at_last(last.lsn, durable_lsn)))
-}
-
-/// The first of the log's segments right in front of `first` that were never sealed: a sync failed in
-/// them, and numbers may stand there that the checkpoints behind them do not tell of.
-fn in_front_in_doubt(scan: &Scan, mut first: usize) -> usize {
-    for index in (0..first).rev() {
-        let segment = &scan.segments[index];
-        if segment.role != Role::Log {
-            continue;
-        }
-        // A squeezed one was complete and durable before it counted: without its footer it is damaged.
-        // Its own checkpoint does not matter: those behind it tell of every sensor that it told of.
-        if segment.has_footer || segment.generation > 0 {
-            break;
-        }
-        first = index;
-    }
-    first
 }
 
 /// Pages of the segment's checkpoint, if every one of them can be read and no sensor is missing.
