@@ -420,9 +420,9 @@ fn pages_in_doubt_far_behind_hide_no_copies() {
     let (disk, mut gateway, sensors) = with_pages_in_doubt(1);
     gateway.sync().unwrap();
     let (mut end, mut now_ms) = (26, 4_000);
-    while gateway.disk().segments < 24 {
-        add(&mut gateway, &sensors, 100);
-        end += 100;
+    while gateway.disk().segments < 72 {
+        add(&mut gateway, &sensors, 400);
+        end += 400;
         gateway.sync().unwrap();
         now_ms += 1_000;
         gateway.tick(now_ms);
@@ -448,7 +448,7 @@ fn many_segments_in_doubt_hide_no_copies() {
     let (disk, mut gateway, sensors) = with_pages_in_doubt(1);
     let mut now_ms = 3_000;
     let mut end = 26;
-    for _ in 0..24 {
+    for _ in 0..72 {
         add(&mut gateway, &sensors, 1);
         gateway.tick(now_ms + 2_000);
         gateway.tick(now_ms + 12_000);
@@ -459,7 +459,7 @@ fn many_segments_in_doubt_hide_no_copies() {
         assert!(gateway.sync().is_err());
     }
     gateway.sync().unwrap();
-    assert!(gateway.disk().segments > 20, "{:?}", gateway.disk());
+    assert!(gateway.disk().segments > 66, "{:?}", gateway.disk());
     let said = levels(&gateway, &sensors);
     assert!(said.iter().all(|levels| levels.durable_seq == end), "{said:?}");
     drop(gateway);
@@ -590,4 +590,213 @@ fn numbers_in_doubt_are_not_given_again_behind_a_full_segment() {
         }
     }
     assert!(begun > 1, "all of it found room in a segment");
+}
+
+/// Each sensor's records in order: all that were called durable, whatever is left behind them.
+fn check_durable(gateway: &mut Gateway<SimDisk>, sensors: &[Sensor], said: &[Levels]) {
+    for (said, records) in said.iter().zip(drain(gateway, sensors)) {
+        let seqs: Vec<_> = records.iter().map(|record| record.seq).collect();
+        let durable: Vec<_> = (0..said.durable_seq).collect();
+        assert!(seqs.starts_with(&durable), "{said:?}, {} are left", seqs.len());
+    }
+}
+
+/// What a failed sync left far behind is to be made durable, and there is no file handle for that. It was taken
+/// for mended: after a reopening, or when another segment was, records were called durable that were not.
+#[test]
+fn a_mending_that_failed_is_no_promise_and_is_tried_again() {
+    for reopens in [false, true] {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let (mut gateway, mut sensors) = open(&disk);
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        gateway.tick(0);
+        add(&mut gateway, &sensors, 400);
+        fail_next_sync(&disk);
+        assert!(gateway.sync().is_err());
+        gateway.sync().unwrap();
+        let (mut now_ms, mut was_refused) = (4_000, false);
+        while gateway.disk().segments < 40 {
+            add(&mut gateway, &sensors, 100);
+            if (32..36).contains(&gateway.disk().segments) {
+                // Behind the file that is sealed, that one is opened.
+                let fault = SimFault::TooManyFiles;
+                disk.fail(Due { call: Call::Open, fault, nth: 1, times: 1 });
+                let _ = gateway.sync();
+                disk.heal();
+                let is_in_doubt = levels(&gateway, &sensors)[0].durable_seq == 20;
+                if is_in_doubt && gateway.disk().segments > 33 && !was_refused {
+                    was_refused = true;
+                    if reopens {
+                        drop(gateway);
+                        (gateway, sensors) = open(&disk);
+                    }
+                }
+            } else {
+                gateway.sync().unwrap();
+            }
+            now_ms += 1_000;
+            gateway.tick(now_ms);
+        }
+        assert!(was_refused);
+        let said = levels(&gateway, &sensors);
+        assert!(said.iter().all(|levels| levels.durable_seq == levels.added_seq), "{said:?}");
+        drop(gateway);
+        disk.cut_power(Outcome::Nothing, 1);
+        let (mut gateway, sensors) = open(&disk);
+        check_durable(&mut gateway, &sensors, &said);
+    }
+}
+
+/// Sync after sync fails, each over a checkpoint that went well, and the checkpoints do not tell of the numbers
+/// that only the first segment in doubt has.
+#[test]
+fn numbers_in_doubt_far_behind_are_not_given_again() {
+    for rounds in [3, 40] {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let config = GatewayConfig { pool_bytes: 512 << 10, ..config() };
+        let open = || {
+            let mut gateway = Gateway::open(disk.clone(), &config).unwrap();
+            let sensors = register(&mut gateway, SENSORS);
+            (gateway, sensors)
+        };
+        let (mut gateway, sensors) = open();
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        gateway.tick(0);
+        add(&mut gateway, &sensors, 1);
+        gateway.tick(2_000);
+        gateway.tick(3_000);
+        add(&mut gateway, &sensors[..2], 12_000);
+        fail_next_sync(&disk);
+        assert!(gateway.sync().is_err());
+        let mut failures = 0;
+        for _ in 0..rounds {
+            // Behind the sync of the checkpoint, and of what is mended far behind.
+            let nth = if gateway.disk().segments > 32 { 3 } else { 1 };
+            disk.fail(Due { call: Call::Sync, fault: SimFault::Io, nth, times: 1 });
+            failures += u32::from(gateway.sync().is_err());
+            disk.heal();
+        }
+        assert!(failures >= 3, "{failures} of {rounds}");
+        drop(gateway);
+        let (mut gateway, sensors) = open();
+        let epoch = gateway.epoch();
+        let ends = levels(&gateway, &sensors);
+        add(&mut gateway, &sensors, 200);
+        gateway.shut_down(None, &mut |_| ());
+        drop(gateway);
+        let (mut gateway, sensors) = open();
+        for (end, records) in ends.iter().zip(drain(&mut gateway, &sensors)) {
+            assert_eq!(records.len() as u64, end.added_seq + 200, "{rounds}");
+            for (seq, record) in (0..).zip(records) {
+                let is_new = record.seq >= end.added_seq;
+                let said = (record.seq, record.value % 100, record.epoch == epoch);
+                assert_eq!(said, (seq, record.epoch, is_new), "{rounds}: {end:?}, {record:?}");
+            }
+        }
+    }
+}
+
+/// A store with records in doubt that RAM no longer has was shut down in order, and said that nothing was left.
+#[test]
+fn an_orderly_end_leaves_nothing_in_doubt() {
+    for refuses in [false, true] {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let (mut gateway, sensors) = open(&disk);
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        gateway.tick(0);
+        add(&mut gateway, &sensors, 400);
+        fail_next_sync(&disk);
+        assert!(gateway.sync().is_err());
+        if refuses {
+            disk.fail(Due { call: Call::Open, fault: SimFault::TooManyFiles, nth: 0, times: 9 });
+        }
+        let report = gateway.shut_down(None, &mut |_| ());
+        assert_eq!(report.is_complete(), !refuses, "{report:?}");
+        let said = levels(&gateway, &sensors);
+        assert!(refuses || said.iter().all(|levels| levels.durable_seq == 420), "{said:?}");
+        drop(gateway);
+        disk.heal();
+        disk.cut_power(Outcome::Nothing, 1);
+        let (mut gateway, sensors) = open(&disk);
+        assert_eq!(gateway.recovery().was_clean, !refuses);
+        check_durable(&mut gateway, &sensors, &said);
+    }
+}
+
+/// Whatever becomes of the power now, nothing is missing.
+fn check_wherever_it_is_cut(disk: &SimDisk, end: u64) {
+    let crash = disk.crashable().unwrap();
+    let mut wrong = Vec::new();
+    for outcome in crash.outcomes() {
+        let (mut gateway, sensors) = open(&SimDisk::new(&crash.after(outcome, 1)));
+        if let Err(text) = check_all(&mut gateway, &sensors, end) {
+            wrong.push(format!("{outcome}: {text} {:?}", gateway.recovery()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn fail_next(disk: &SimDisk, call: Call) {
+    if !disk.has_due(call) {
+        disk.fail(Due { call, fault: SimFault::Io, nth: 0, times: 1 });
+    }
+}
+
+/// A kill came between the sync of a new segment's checkpoint and that of its directory. The next opening went on
+/// in it, and a power cut took its name, with all that had been called durable.
+#[test]
+fn a_segment_that_an_opening_goes_on_with_has_a_durable_name() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    // What the gateway does about a failure is what a kill does not leave it the time for.
+    fail_next(&disk, Call::SyncDir);
+    fail_next(&disk, Call::Unlink);
+    assert!(gateway.sync().is_err());
+    assert!(!disk.has_due(Call::SyncDir) && !disk.has_due(Call::Unlink));
+    drop(gateway);
+    disk.heal();
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    gateway.sync().unwrap();
+    let end = levels(&gateway, &sensors)[0].durable_seq;
+    assert!(end >= 20);
+    drop(gateway);
+    check_wherever_it_is_cut(&disk, end);
+}
+
+/// A kill came between the sync of a squeezed file's footer and that of its directory. The next opening took the
+/// squeezed one and erased its source, and a power cut took the name of the squeezed one.
+#[test]
+fn a_squeezed_segment_has_a_durable_name_before_its_source_goes() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    let (mut end, mut now_ms) = (0, 0);
+    while gateway.disk().segments < 5 {
+        add(&mut gateway, &sensors, 100);
+        end += 100;
+        gateway.sync().unwrap();
+    }
+    let has_squeezed = || disk.image().list().any(|(name, _)| name.ends_with("-01.seg"));
+    for _ in 0..200 {
+        fail_next(&disk, Call::SyncDir);
+        if has_squeezed() {
+            fail_next(&disk, Call::Unlink);
+        }
+        now_ms += 100;
+        gateway.tick(now_ms);
+        if !disk.has_due(Call::SyncDir) {
+            break;
+        }
+    }
+    drop(gateway);
+    disk.heal();
+    assert!(has_squeezed());
+    let (mut gateway, _) = open(&disk);
+    gateway.tick(0);
+    drop(gateway);
+    check_wherever_it_is_cut(&disk, end);
 }

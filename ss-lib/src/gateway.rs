@@ -127,6 +127,9 @@ struct Core<D: Disk> {
     reserve_due_ms: u64,
     /// Segments whose sync failed and that still stand.
     suspects: u32,
+    /// Part of what a failed sync left could not be read: which records that were is not known before they are
+    /// due, and until then those up to them are not called durable.
+    has_lost_doubt: bool,
     untold: Untold,
     /// Where the drain in log order goes on.
     drain_at: drain::Cursor,

@@ -2,11 +2,12 @@
 //! bad page that was never durable. A power cut may have taken it, and what lies behind it was no more promised
 //! than it was. And which of those whose sync failed are in doubt: an opening and a look go by the same rule.
 
-use super::page::PageInfo;
+use super::{Superblock, page::PageInfo};
 
-/// So far in front of the newest checkpoint an opening looks for segments whose sync failed. What stands farther
-/// in front was made durable before a segment was begun that put it there.
-pub(crate) const DOUBT_REACH: usize = 16;
+/// So far in front of the newest checkpoint an opening looks for segments whose sync failed: at a page of each.
+/// What stands half as far is made durable before another segment is begun. (What RAM holds must fit into so many
+/// segments, or its numbers are not told of by then.)
+pub(crate) const DOUBT_REACH: usize = 64;
 
 /// What is known of openings, so that a segment that was never sealed and is not the newest can be judged by the
 /// opening of its newest page.
@@ -19,6 +20,12 @@ pub(super) struct Openings {
 }
 
 impl Openings {
+    /// The newest opening, where the newest page is of this one. An orderly end leaves nothing in doubt either.
+    pub(super) fn newest(of_page: u32, superblock: &Superblock) -> u32 {
+        let settled = superblock.epoch.saturating_add(u32::from(superblock.is_clean));
+        of_page.max(settled)
+    }
+
     /// Whether a power cut may have taken pages of the segment, or the kernel alone may have them. A later
     /// opening has made it durable, or cut it.
     pub(super) const fn is_in_doubt(self, epoch: u32) -> bool {

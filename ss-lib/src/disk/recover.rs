@@ -120,6 +120,11 @@ impl<D: Disk> Log<D> {
         }
         roll.finish(&mut state);
         log.settle(&doubt, &state)?;
+        // A kill may have come between the sync of a file and that of its directory.
+        log.disk
+            .sync_dir()
+            .map_err(|error| DiskError::new(Operation::SyncDir, LOCK_FILE, error))?;
+        log.counts.fsyncs += 1;
         // A sync of the newest slot may have failed, and its page may be the kernel's alone: it is made
         // durable before the other slot, the last one that surely is, is written over.
         write_superblock(&*log.disk, &found)?;

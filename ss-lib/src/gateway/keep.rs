@@ -221,30 +221,46 @@ impl<D: Disk> Gateway<D> {
             return;
         }
         self.inner.health.set(HealthCause::SyncFailed, false);
+        if core.has_lost_doubt {
+            return;
+        }
         for sensor in self.sensors() {
             self.ram.with_tenant(sensor, |_, tier, _| tier.suspect_end = 0);
         }
     }
 
-    /// Makes durable what a failed sync has left so far behind that an opening would not look for it: such a
-    /// segment was too small to be squeezed, or its turn has not come. A disk that refuses that is no reason to
-    /// keep records in RAM.
+    /// Makes durable what a failed sync has left far behind, before it is where an opening would not look for it:
+    /// such a segment was too small to be squeezed, or its turn has not come. A disk that refuses that is no
+    /// reason to keep records in RAM: it is asked again with the next segment.
     pub(super) fn settle_old_doubt(&self, core: &mut Core<D>) {
-        while let Some(index) = core.log.doubt_out_of_reach() {
-            let segment = core.log.segments.get(index).map_or(0, |segment| segment.id);
-            if core.squeeze.is_of(segment) {
+        // What comes of it the segments say.
+        let _ = self.settle_doubt(core, core.log.far_behind());
+    }
+
+    /// Makes durable what failed syncs have left in the first so many segments. The error is the last one; the
+    /// segments that it stands for stay in doubt.
+    pub(super) fn settle_doubt(&self, core: &mut Core<D>, until: usize) -> Result<(), DiskError> {
+        let mut result = Ok(());
+        for index in 0..until {
+            let Some(segment) = core.log.segments.get(index) else { break };
+            if segment.state != SegmentState::Suspect {
+                continue;
+            }
+            if core.squeeze.is_of(segment.id) {
                 core.squeeze.abandon(&core.log);
             }
             match core.log.settle_suspect(index) {
                 Ok(true) => self.suspect_gone(core),
-                Ok(false) | Err(_) => self.suspect_damaged(core),
+                Ok(false) => self.suspect_damaged(core),
+                Err(error) => result = Err(error),
             }
         }
+        result
     }
 
-    /// What could not be read of a suspect segment, or made durable, is not durable until whoever is due finds
-    /// it lost.
+    /// What could not be read of a suspect segment is not durable until whoever is due finds it lost.
     fn suspect_damaged(&self, core: &mut Core<D>) {
+        core.has_lost_doubt = true;
         core.suspects = core.log.suspects();
         self.inner.health.set(HealthCause::Damaged, true);
     }

@@ -82,6 +82,7 @@ impl<D: Disk> Gateway<D> {
             reserve_bytes,
             reserve_due_ms: 0,
             suspects: 0,
+            has_lost_doubt: false,
             untold: if state.is_untold { Untold::Unsynced } else { Untold::Nothing },
             drain_at: drain::Cursor::default(),
             undurable_since_ms: None,

@@ -51,12 +51,16 @@ impl<D: Disk> Gateway<D> {
         self.ram.shut_down();
         let records = self.unwritten();
         progress(Progress { records, left: records });
+        let mut is_durable = false;
         let error = loop {
             if deadline.is_some_and(|deadline| started.elapsed() >= deadline) {
                 break None;
             }
             match self.write_all(records, progress) {
-                Ok(()) => break None,
+                Ok(()) => {
+                    is_durable = true;
+                    break None;
+                }
                 Err(error) => {
                     let has_time =
                         deadline.is_some_and(|deadline| started.elapsed() + RETRY_PAUSE < deadline);
@@ -70,7 +74,7 @@ impl<D: Disk> Gateway<D> {
         let left = self.unwritten();
         let mut core = self.core();
         let mut error = error;
-        if error.is_none() && left == 0 {
+        if is_durable && left == 0 {
             let last_lsn = core.log.last_lsn();
             let superblock = Superblock { is_clean: true, last_lsn, ..core.log.superblock };
             error = core.log.write_superblock(superblock).err();
@@ -105,7 +109,12 @@ impl<D: Disk> Gateway<D> {
                 self.ram.with_tenant(sensor, |_, tier, _| tier.set_dirty(tier.is_known()));
             }
         }
-        self.save_and_sync(&mut core)
+        self.save_and_sync(&mut core)?;
+        // An orderly end says of everything that it is durable.
+        let segments = core.log.segments.len();
+        self.settle_doubt(&mut core, segments)?;
+        self.mark_durable(&mut core);
+        Ok(())
     }
 
     /// Records that are in RAM only.

@@ -53,7 +53,7 @@ impl<D: Disk> Log<D> {
             Some(segment) => self.page_or_future(&segment, 0)?.map_or(0, |view| view.info.epoch),
             None => 0,
         };
-        let newest = self.newest_epoch()?.max(self.superblock.epoch);
+        let newest = Openings::newest(self.newest_epoch()?, &self.superblock);
         let mut suspects = Vec::new();
         for index in base.saturating_sub(DOUBT_REACH)..until {
             let Some(segment) = self.segments.get(index) else { break };
@@ -112,23 +112,24 @@ impl<D: Disk> Log<D> {
         Ok(first.map_or(0, |view| view.info.durable_lsn))
     }
 
-    /// The oldest segment in doubt, if the next segment puts it out of the reach of an opening.
-    pub(crate) fn doubt_out_of_reach(&self) -> Option<usize> {
-        let mut segments = self.segments.iter();
-        let index = segments.position(|segment| segment.state == SegmentState::Suspect)?;
-        (index + DOUBT_REACH < self.segments.len()).then_some(index)
+    /// How many of the oldest segments are so far behind that they must not be in doubt. An opening finds them
+    /// in as many again, for a disk that refuses to have them mended.
+    pub(crate) fn far_behind(&self) -> usize {
+        self.segments.len().saturating_sub(DOUBT_REACH / 2)
     }
 
-    /// Makes durable what a failed sync has left in a segment, as the next opening would. Whatever comes of it,
-    /// the segment is in doubt no more. Says whether all of it could be read.
+    /// Makes durable what a failed sync has left in a segment, as the next opening would: it is in doubt no more
+    /// then. Says whether all of it could be read.
     pub(crate) fn settle_suspect(&mut self, index: usize) -> Result<bool, DiskError> {
-        let Some(suspect) = self.segments.get_mut(index) else { return Ok(true) };
-        suspect.state = SegmentState::Sealed;
-        let segment = *suspect;
+        let Some(segment) = self.segments.get(index) else { return Ok(true) };
         let name = segment.name();
         let file = self.disk.open_writable(name.as_str());
         let file = file.map_err(|error| DiskError::new(Operation::Open, name, error))?;
-        self.make_durable(&segment, &file)
+        let is_whole = self.make_durable(&segment, &file)?;
+        if let Some(segment) = self.segments.get_mut(index) {
+            segment.state = SegmentState::Sealed;
+        }
+        Ok(is_whole)
     }
 
     /// Makes durable what no page says was so. A sync may have failed before a kill: the kernel's cache has
@@ -146,7 +147,7 @@ impl<D: Disk> Log<D> {
         self.counts.fsyncs += 1;
         let first = self.first_in_doubt(segment)?;
         let group = SECTOR_PAGES as u32;
-        let (mut has_written, mut is_whole) = (false, true);
+        let (mut has_written, mut is_whole, mut failed) = (false, true, None);
         // The kernel may keep neighbouring pages as one, of which it lets go as a whole or not at all.
         for from in (first / group * group..segment.pages).step_by(group as usize) {
             let until = segment.pages.min(from + group);
@@ -166,10 +167,15 @@ impl<D: Disk> Log<D> {
                 if read.is_ok() && on_disk == *bytes {
                     continue;
                 }
-                let written = write_all_at(&*self.disk, file, bytes, offset);
-                written.map_err(|(_, error)| fail(Operation::Write)(error))?;
-                self.counts.bytes_written += PAGE_BYTES as u64;
+                // The kernel has let go of the others, too: that one cannot be written is no reason to lose them.
+                match write_all_at(&*self.disk, file, bytes, offset) {
+                    Ok(()) => self.counts.bytes_written += PAGE_BYTES as u64,
+                    Err((_, error)) => failed = Some(fail(Operation::Write)(error)),
+                }
                 has_written = true;
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
         if has_written {

@@ -126,7 +126,9 @@ fn find_doubt<D: Disk>(
             break;
         }
     }
-    openings.newest = scan.superblock.map_or(0, |found| found.epoch).max(openings.newest);
+    if let Some(found) = &scan.superblock {
+        openings.newest = Openings::newest(openings.newest, found);
+    }
     openings.checkpoint = first_page(reader, &scan.segments[first], identity)?.epoch;
     for index in suspects {
         let segment = &scan.segments[index];
