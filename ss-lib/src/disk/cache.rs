@@ -195,3 +195,6 @@ impl<D: Disk> PageCache<D> {
             .retain(|file| (file.segment, file.generation) != (segment.id, segment.generation));
     }
 }
+
+#[cfg(test)]
+mod tests;
