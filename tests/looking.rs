@@ -404,3 +404,20 @@ fn a_creation_that_was_cut_is_no_store_yet() {
         assert!(gateway.recovery().is_new);
     }
 }
+
+/// When a sensor's records begin and end is told without reading all of them.
+#[test]
+fn a_sensor_says_when_its_oldest_and_its_newest_record_were_taken() {
+    let disk = golden::clean().disk;
+    let found = scan(&disk).unwrap();
+    assert!(found.clocks.iter().any(|clock| clock.offset_ms == 1_699_999_999_000));
+    let all = read(&disk, RecordFilter::default());
+    for sensor in &found.sensors {
+        let mut of_one = all.iter().filter(|one| one.key == sensor.key).map(|one| one.record);
+        let oldest = of_one.next().unwrap();
+        let newest = of_one.last().unwrap_or(oldest);
+        let (first, last) = (sensor.oldest_ms.unwrap(), sensor.newest_ms.unwrap());
+        assert_eq!((first.ms, first.clock), (oldest.time_ms, oldest.clock), "{:?}", sensor.key);
+        assert_eq!((last.ms, last.clock), (newest.time_ms, newest.clock), "{:?}", sensor.key);
+    }
+}

@@ -13,6 +13,10 @@ use ss_tests::disk::{
 const OPTIONS: SalvageOptions =
     SalvageOptions { is_everything: false, store_id: [0xAB; 16], now_ms: 5 };
 
+fn pages(disk: &MemoryDisk) -> usize {
+    disk.files().values().map(|bytes| bytes.len() / PAGE_BYTES).sum()
+}
+
 #[test]
 fn everything_that_can_be_read_is_saved() {
     for golden in golden::all() {
@@ -29,6 +33,8 @@ fn everything_that_can_be_read_is_saved() {
         assert_eq!(salvaged.records, saved.len() as u64);
         assert_eq!(salvaged.lost, planned.records_lost, "{}", golden.name);
         assert_eq!(scan.identity.unwrap().store_id, OPTIONS.store_id);
+        // It takes no more room than the records did.
+        assert!(pages(&fresh) <= pages(old), "{}: {} pages", golden.name, pages(&fresh));
         for loss in &planned.losses {
             assert!(scan.ledger.iter().any(|entry| entry.first_seq == loss.first_seq));
         }

@@ -227,3 +227,6 @@ impl<'m> Slots<'m> {
         Some(sector)
     }
 }
+
+#[cfg(test)]
+mod tests;

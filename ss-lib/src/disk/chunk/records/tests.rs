@@ -187,3 +187,16 @@ fn a_page_passes_nowhere_but_in_its_place() {
         assert!(PageView::check(&page, seed, number).is_err());
     }
 }
+
+/// What stands behind a chunk that cannot be decoded cannot be told apart: the page is said to have more.
+#[test]
+fn a_page_with_a_chunk_that_nobody_knows_is_not_whole() {
+    let page = page(|page| {
+        assert_eq!(page.push_records(&header(Form::Event), &[0; 16]), 2);
+        assert!(page.push(header(Form::Event).key, &[0xFF, 0], &[0; 3]));
+        assert_eq!(page.push_records(&header(Form::Grid), &[0; 8]), 2);
+    });
+    let view = PageView::check(&page, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
+    assert!(!view.is_whole());
+    assert_eq!(view.chunks().filter(Result::is_ok).count(), 1);
+}
