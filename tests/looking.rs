@@ -421,3 +421,17 @@ fn a_sensor_says_when_its_oldest_and_its_newest_record_were_taken() {
         assert_eq!((last.ms, last.clock), (newest.time_ms, newest.clock), "{:?}", sensor.key);
     }
 }
+
+/// Whoever looks has no lock: a segment may be erased between the look and the reading, and that is no error.
+#[test]
+fn a_segment_that_its_owner_erased_meanwhile_is_left_out() {
+    let disk = golden::clean().disk;
+    let found = scan(&disk).unwrap();
+    let all = read(&disk, RecordFilter::default());
+    disk.remove(FILE);
+    let mut records = Records::new(&disk, &found, RecordFilter::default());
+    let mut out = vec![Exported::default(); all.len()];
+    let count = records.next_records(&mut out).unwrap();
+    assert!(count > 0 && count < all.len());
+    assert_eq!(out[..count], all[all.len() - count..]);
+}
