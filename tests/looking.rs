@@ -415,7 +415,7 @@ fn a_sensor_says_when_its_oldest_and_its_newest_record_were_taken() {
     for sensor in &found.sensors {
         let mut of_one = all.iter().filter(|one| one.key == sensor.key).map(|one| one.record);
         let oldest = of_one.next().unwrap();
-        let newest = of_one.last().unwrap_or(oldest);
+        let newest = of_one.next_back().unwrap_or(oldest);
         let (first, last) = (sensor.oldest_ms.unwrap(), sensor.newest_ms.unwrap());
         assert_eq!((first.ms, first.clock), (oldest.time_ms, oldest.clock), "{:?}", sensor.key);
         assert_eq!((last.ms, last.clock), (newest.time_ms, newest.clock), "{:?}", sensor.key);
