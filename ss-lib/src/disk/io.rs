@@ -264,7 +264,10 @@ pub(crate) fn write_all_at<D: Disk>(
 mod tests {
     use super::{DiskError, Operation};
     use crate::disk::OpenError;
-    use std::io::{Error, ErrorKind};
+    use std::{
+        error::Error as _,
+        io::{Error, ErrorKind},
+    };
 
     fn error(operation: Operation, kind: ErrorKind) -> DiskError {
         DiskError::new(operation, "lock", Error::from(kind))
@@ -286,5 +289,7 @@ mod tests {
         let text = |operation| OpenError::Disk(error(operation, ErrorKind::WouldBlock)).to_string();
         assert!(text(Operation::Lock).contains("stop its owner"));
         assert!(text(Operation::Read).contains("check the disk"));
+        let error = OpenError::Disk(error(Operation::Read, ErrorKind::Other));
+        assert!(error.source().is_some() && OpenError::NoSuperblock.source().is_none());
     }
 }

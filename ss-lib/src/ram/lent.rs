@@ -467,5 +467,11 @@ mod tests {
             refused(|memory| memory.group_max = &mut core::mem::take(&mut memory.group_max)[1..]),
             Err(LentError)
         );
+        // 16 bits name a place in the ledger.
+        fn losses<'m>(count: usize) -> &'m mut [Loss] {
+            vec![Loss::NONE; count].leak()
+        }
+        assert_eq!(refused(|memory| memory.losses = losses(1 << 16)), Ok(()));
+        assert_eq!(refused(|memory| memory.losses = losses((1 << 16) + 1)), Err(LentError));
     }
 }

@@ -198,3 +198,24 @@ fn a_sector_goes_when_all_of_it_is_held_elsewhere_and_its_pending_records_are_to
     assert_eq!(bench.runs(0, false), []);
     assert_eq!(bench.store.pool().sectors_used, 1);
 }
+
+/// Another tier hands out batches too: it counts in the chain, which must tell its own tokens from those.
+#[test]
+fn batches_of_another_tier_count_as_attempts() {
+    let mut bench = Bench::with_records(30);
+    let token = bench.consume(5);
+    assert_eq!(bench.chain(|chain, _, _| chain.attempt()), token.attempt);
+    bench.store.ack(token).unwrap();
+    for _ in 0..3 {
+        bench.chain(|chain, _, _| chain.count_attempt());
+    }
+    assert_eq!(bench.consume(5).attempt, token.attempt + 4);
+    assert_eq!(
+        bench.chain(|chain, _, _| (chain.attempt(), chain.next_seq())),
+        (token.attempt + 4, 30)
+    );
+    bench.chain(|chain, _, _| chain.count_rejected(2));
+    bench.chain(|chain, _, _| chain.count_rejected(1));
+    assert_eq!(bench.store.stats(bench.sensor).unwrap().rejected, 3);
+    bench.store.check().unwrap();
+}
