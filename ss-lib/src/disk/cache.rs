@@ -196,5 +196,5 @@ impl<D: Disk> PageCache<D> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "scenario"))]
 mod tests;

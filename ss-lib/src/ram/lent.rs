@@ -438,6 +438,10 @@ mod tests {
         }
     }
 
+    fn losses<'m>(count: usize) -> &'m mut [Loss] {
+        vec![Loss::NONE; count].leak()
+    }
+
     #[test]
     fn parts_that_do_not_fit_are_refused() {
         let refused = |change: fn(&mut LentMemory<'_>)| {
@@ -467,11 +471,10 @@ mod tests {
             refused(|memory| memory.group_max = &mut core::mem::take(&mut memory.group_max)[1..]),
             Err(LentError)
         );
-        // 16 bits name a place in the ledger.
-        fn losses<'m>(count: usize) -> &'m mut [Loss] {
-            vec![Loss::NONE; count].leak()
+        // 16 bits name a place in the ledger. What is leaked for it an interpreter would not forgive.
+        if !cfg!(miri) {
+            assert_eq!(refused(|memory| memory.losses = losses(1 << 16)), Ok(()));
+            assert_eq!(refused(|memory| memory.losses = losses((1 << 16) + 1)), Err(LentError));
         }
-        assert_eq!(refused(|memory| memory.losses = losses(1 << 16)), Ok(()));
-        assert_eq!(refused(|memory| memory.losses = losses((1 << 16) + 1)), Err(LentError));
     }
 }

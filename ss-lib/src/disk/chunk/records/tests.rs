@@ -90,7 +90,7 @@ fn a_run_that_does_not_fit_is_cut_and_goes_on_in_the_next_page() {
 #[test]
 fn a_run_that_fills_a_page_to_its_end_is_not_cut() {
     for form in [Form::Grid, Form::Stamped, Form::Event] {
-        for count in 1..60 {
+        for count in (1..60).step_by(if cfg!(miri) { 29 } else { 1 }) {
             let payload = vec![0; count * form.record_bytes()];
             // A key is written as its distance to the last one's.
             let fill = |page: &mut PageBuilder<'_>, bytes| {
@@ -198,5 +198,5 @@ fn a_page_with_a_chunk_that_nobody_knows_is_not_whole() {
     });
     let view = PageView::check(&page, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
     assert!(!view.is_whole());
-    assert_eq!(view.chunks().filter(Result::is_ok).count(), 1);
+    assert_eq!(view.chunks().flatten().count(), 1);
 }
