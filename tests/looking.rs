@@ -10,9 +10,9 @@
 use ss_lib::{
     SensorKey,
     disk::{
-        Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, PAGE_BYTES,
-        PageClass, PageFault, RecordFilter, Records, Role, ScanError, Verdict, decode_page, plan,
-        scan,
+        Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, Operation,
+        PAGE_BYTES, PageClass, PageFault, RecordFilter, Records, Role, ScanError, SensorScan,
+        SetAside, Verdict, decode_page, plan, scan,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -403,4 +403,126 @@ fn a_creation_that_was_cut_is_no_store_yet() {
         let gateway = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(1)).unwrap();
         assert!(gateway.recovery().is_new);
     }
+}
+
+/// When a sensor's records begin and end is told without reading all of them.
+#[test]
+fn a_sensor_says_when_its_oldest_and_its_newest_record_were_taken() {
+    let disk = golden::clean().disk;
+    let found = scan(&disk).unwrap();
+    assert!(found.clocks.iter().any(|clock| clock.offset_ms == 1_699_999_999_000));
+    let all = read(&disk, RecordFilter::default());
+    for sensor in &found.sensors {
+        let mut of_one = all.iter().filter(|one| one.key == sensor.key).map(|one| one.record);
+        let oldest = of_one.next().unwrap();
+        let newest = of_one.next_back().unwrap_or(oldest);
+        let (first, last) = (sensor.oldest_ms.unwrap(), sensor.newest_ms.unwrap());
+        assert_eq!((first.ms, first.clock), (oldest.time_ms, oldest.clock), "{:?}", sensor.key);
+        assert_eq!((last.ms, last.clock), (newest.time_ms, newest.clock), "{:?}", sensor.key);
+    }
+}
+
+/// Whoever looks has no lock: a segment may be erased between the look and the reading, and that is no error.
+#[test]
+fn a_segment_that_its_owner_erased_meanwhile_is_left_out() {
+    let disk = golden::clean().disk;
+    let found = scan(&disk).unwrap();
+    let all = read(&disk, RecordFilter::default());
+    disk.remove(FILE);
+    let mut records = Records::new(&disk, &found, RecordFilter::default());
+    let mut out = vec![Exported::default(); all.len()];
+    let count = records.next_records(&mut out).unwrap();
+    assert!(count > 0 && count < all.len());
+    assert_eq!(out[..count], all[all.len() - count..]);
+}
+
+/// A person tells states apart by their names alone.
+#[test]
+fn every_state_has_a_name_of_its_own() {
+    let fault = PageFault::Checksum;
+    let lists: [&[&str]; 6] = [
+        &[
+            PageClass::Valid,
+            PageClass::Empty,
+            PageClass::Torn,
+            PageClass::Corrupt(fault),
+            PageClass::Stale,
+            PageClass::FutureVersion(9),
+            PageClass::Unreadable,
+        ]
+        .map(PageClass::name),
+        &[
+            Role::Log,
+            Role::SqueezeCut,
+            Role::SqueezeSource,
+            Role::Duplicate,
+            Role::CreationCut,
+            Role::Unreadable,
+            Role::OtherStore([0; 16]),
+        ]
+        .map(Role::name),
+        &[
+            SetAside::SqueezeCut,
+            SetAside::SqueezeSource,
+            SetAside::Duplicate,
+            SetAside::CreationCut,
+            SetAside::Unreadable,
+            SetAside::OtherStore,
+            SetAside::Misnumbered,
+        ]
+        .map(SetAside::text),
+        &[CutReason::Torn, CutReason::Stale, CutReason::SealCut, CutReason::IndexBad]
+            .map(CutReason::text),
+        &[Durable::Yes, Durable::No, Durable::Unknown].map(Durable::text),
+        &[
+            Operation::List,
+            Operation::Open,
+            Operation::Create,
+            Operation::Read,
+            Operation::Write,
+            Operation::SetLen,
+            Operation::Sync,
+            Operation::SyncDir,
+            Operation::Unlink,
+            Operation::Rename,
+            Operation::Lock,
+        ]
+        .map(Operation::name),
+    ];
+    for names in lists {
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:?}");
+        assert!(names.iter().all(|name| name.len() > 2), "{names:?}");
+    }
+}
+
+/// What a look says of the whole store is what it says of the parts.
+#[test]
+fn totals_are_sums_over_sensors_and_segments() {
+    for golden in golden::all() {
+        let (scan, ..) = look(&golden.writer.disk);
+        let totals = scan.totals();
+        let sensors = |is: fn(&SensorScan) -> bool| {
+            scan.sensors.iter().filter(|sensor| is(sensor)).count() as u64
+        };
+        assert_eq!(totals.sensors, sensors(|_| true), "{}", golden.name);
+        assert_eq!(totals.sensors_active, sensors(|sensor| sensor.is_active), "{}", golden.name);
+        assert_eq!(totals.sensors_with_backlog, sensors(|sensor| sensor.held > 0));
+        let lost: u64 = scan.sensors.iter().map(|sensor| sensor.lost).sum();
+        assert_eq!(totals.lost, lost, "{}", golden.name);
+        let log = scan.segments.iter().filter(|segment| segment.role.is_log());
+        assert_eq!(totals.segments, log.count() as u64, "{}", golden.name);
+        let pages: u32 = scan.segments.iter().map(|segment| segment.pages).sum();
+        assert_eq!(totals.pages, u64::from(pages));
+        let bad: u32 = scan.segments.iter().map(|segment| segment.pages_corrupt).sum();
+        let torn: u32 = scan.segments.iter().map(|segment| segment.pages_torn).sum();
+        assert_eq!((totals.pages_bad, totals.pages_torn), (u64::from(bad), u64::from(torn)));
+        let files = golden.writer.disk.files();
+        let bytes = scan.segments.iter().map(|segment| files[segment.file.as_str()].len() as u64);
+        assert_eq!(totals.bytes, bytes.sum(), "{}", golden.name);
+    }
+    // A segment of another role is none of the log's, and a sensor without records has no backlog.
+    let squeezed = golden::all().into_iter().find(|golden| golden.name == "cut-squeezes").unwrap();
+    let (scan, ..) = look(&squeezed.writer.disk);
+    assert!(scan.totals().segments < scan.segments.len() as u64);
 }

@@ -2,16 +2,24 @@
 #![cfg(not(feature = "shuttle"))]
 #![allow(clippy::unwrap_used, reason = "helpers are tests too")]
 
-use ss_lib::disk::{PAGE_BYTES, SalvageError, SalvageOptions, Verdict, plan, salvage, scan};
+use ss_lib::{
+    SensorKey,
+    disk::{PAGE_BYTES, SalvageError, SalvageOptions, Verdict, plan, salvage, scan},
+};
 use ss_tests::disk::{
     damage::{export, look},
     edits::count_records,
     golden,
     memory::MemoryDisk,
+    store::StoreWriter,
 };
 
 const OPTIONS: SalvageOptions =
     SalvageOptions { is_everything: false, store_id: [0xAB; 16], now_ms: 5 };
+
+fn pages(disk: &MemoryDisk) -> usize {
+    disk.files().values().map(|bytes| bytes.len() / PAGE_BYTES).sum()
+}
 
 #[test]
 fn everything_that_can_be_read_is_saved() {
@@ -29,10 +37,41 @@ fn everything_that_can_be_read_is_saved() {
         assert_eq!(salvaged.records, saved.len() as u64);
         assert_eq!(salvaged.lost, planned.records_lost, "{}", golden.name);
         assert_eq!(scan.identity.unwrap().store_id, OPTIONS.store_id);
+        // It takes no more room than the records did.
+        assert!(pages(&fresh) <= pages(old), "{}: {} pages", golden.name, pages(&fresh));
         for loss in &planned.losses {
             assert!(scan.ledger.iter().any(|entry| entry.first_seq == loss.first_seq));
         }
     }
+}
+
+/// Chunks that do not fit into what is left of a page are cut, pages fill segments, and no record goes by it.
+#[test]
+fn a_store_of_many_pages_is_saved_to_the_last_record() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let keys = [1, 2, 3].map(|id| SensorKey { source: 1, id });
+    for (key, period_ms) in keys.into_iter().zip([Some(1_000), None, Some(60_000)]) {
+        writer.register(key, period_ms, 0);
+    }
+    writer.begin();
+    for round in 0..40 {
+        for (key, records) in keys.into_iter().zip([200, 130, 7]) {
+            writer.add(key, records + round);
+        }
+        writer.spill();
+    }
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&writer.disk, &fresh, &OPTIONS).unwrap();
+    let (_, plan, saved) = look(&fresh);
+    assert_eq!(plan.verdict, Verdict::Sound, "{:?}", plan.findings);
+    assert_eq!((salvaged.records, salvaged.lost), (saved.len() as u64, 0));
+    assert!(
+        saved == look(&writer.disk).2,
+        "{} of {}",
+        saved.len(),
+        count_records(&writer.disk, true)
+    );
+    assert!(fresh.files().len() > 3 && pages(&fresh) <= pages(&writer.disk));
 }
 
 #[test]

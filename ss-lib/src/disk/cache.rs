@@ -216,3 +216,6 @@ impl<D: Disk> PageCache<D> {
             .retain(|file| (file.segment, file.generation) != (segment.id, segment.generation));
     }
 }
+
+#[cfg(all(test, feature = "scenario"))]
+mod tests;

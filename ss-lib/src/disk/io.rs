@@ -259,3 +259,37 @@ pub(crate) fn write_all_at<D: Disk>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DiskError, Operation};
+    use crate::disk::OpenError;
+    use std::{
+        error::Error as _,
+        io::{Error, ErrorKind},
+    };
+
+    fn error(operation: Operation, kind: ErrorKind) -> DiskError {
+        DiskError::new(operation, "lock", Error::from(kind))
+    }
+
+    /// A full disk is waited for; any other error is somebody's to look at.
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge] {
+            assert!(error(Operation::Write, kind).is_full(), "{kind}");
+        }
+        for kind in [ErrorKind::Other, ErrorKind::NotFound, ErrorKind::ReadOnlyFilesystem] {
+            assert!(!error(Operation::Write, kind).is_full(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_has_an_owner_is_told_from_a_disk_that_fails() {
+        let text = |operation| OpenError::Disk(error(operation, ErrorKind::WouldBlock)).to_string();
+        assert!(text(Operation::Lock).contains("stop its owner"));
+        assert!(text(Operation::Read).contains("check the disk"));
+        let error = OpenError::Disk(error(Operation::Read, ErrorKind::Other));
+        assert!(error.source().is_some() && OpenError::NoSuperblock.source().is_none());
+    }
+}

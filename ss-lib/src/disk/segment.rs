@@ -147,3 +147,21 @@ impl Segments {
         self.list.iter().map(Segment::bytes).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Segment, SegmentState, Segments};
+
+    /// The log takes its memory when it is opened and none later.
+    #[test]
+    fn the_list_is_full_when_its_memory_is() {
+        let mut segments = Segments::with_room_for(3);
+        let room = segments.capacity();
+        for id in 1..=room as u64 {
+            assert!(segments.has_room());
+            segments.push(Segment::new(id, 0, SegmentState::Sealed));
+        }
+        assert!(!segments.has_room());
+        assert_eq!((segments.len(), segments.capacity()), (room, room));
+    }
+}

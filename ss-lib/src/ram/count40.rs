@@ -43,6 +43,8 @@ mod tests {
         count.add(u64::from(u32::MAX));
         count.add(2);
         assert_eq!(count.get(), (1 << 32) + 1);
+        count.add((3 << 32) + 7);
+        assert_eq!(count.get(), (4 << 32) + 8);
         count.add(u64::MAX);
         assert_eq!(count.get(), (1 << 40) - 1);
     }

@@ -398,6 +398,9 @@ mod tests {
         for round in 0..if cfg!(miri) { 300 } else { 30_000_u64 } {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let sensor = crate::Sensor::from_index((state >> 8) % (SENSORS as u32 + 1));
+            // What the ledger says of when something was lost.
+            lent.tick(round);
+            inline.tick(round);
             match state >> 29 {
                 0 => {
                     let taken = lent.consume(sensor, &mut one);
@@ -425,9 +428,26 @@ mod tests {
         let (mut lost, mut lost_too) = ([Loss::NONE; 8], [Loss::NONE; 8]);
         assert_eq!(lent.losses(&mut lost), inline.losses(&mut lost_too));
         assert_eq!(lost, lost_too);
+        assert_eq!((lent.ledger(), lent.last_loss()), (inline.ledger(), inline.last_loss()));
+        assert_eq!(lent.losses_recorded(), lent.ledger().records);
+        assert_eq!(inline.losses_recorded(), inline.ledger().records);
+        assert!(lent.losses_recorded() > 100, "{:?}", lent.ledger());
         assert_eq!((lent.totals(), lent.pool()), (inline.totals(), inline.pool()));
         assert!(tokens > 10, "{tokens} batches");
         lent.check().unwrap();
+        let sensor = crate::Sensor::from_index(0);
+        for number in 0..2 {
+            let is_closed = number > 0;
+            let added = lent.append(sensor, 1, Timestamp::monotonic(1 << 40));
+            assert_eq!(added.is_err(), is_closed, "{added:?}");
+            assert_eq!(added, inline.append(sensor, 1, Timestamp::monotonic(1 << 40)));
+            lent.shut_down();
+            inline.shut_down();
+        }
+    }
+
+    fn losses<'m>(count: usize) -> &'m mut [Loss] {
+        vec![Loss::NONE; count].leak()
     }
 
     #[test]
@@ -463,5 +483,10 @@ mod tests {
             refused(|memory| memory.more_than = &mut core::mem::take(&mut memory.more_than)[1..]),
             Err(LentError)
         );
+        // 16 bits name a place in the ledger. What is leaked for it an interpreter would not forgive.
+        if !cfg!(miri) {
+            assert_eq!(refused(|memory| memory.losses = losses(1 << 16)), Ok(()));
+            assert_eq!(refused(|memory| memory.losses = losses((1 << 16) + 1)), Err(LentError));
+        }
     }
 }

@@ -232,3 +232,6 @@ impl<'m> Slots<'m> {
         Some(sector)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -537,3 +537,6 @@ fn give_back<'m>(env: &mut impl Env<'m>, spare: Option<Sector>) {
         env.pool(|mut pool| pool.give_back_from_hand(sector));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ impl<D: Disk> Log<D> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,3 +132,6 @@ impl Joined {
         Some((header, coder.finish(), &self.payload[..len]))
     }
 }
+
+#[cfg(test)]
+mod tests;

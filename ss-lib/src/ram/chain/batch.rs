@@ -154,3 +154,6 @@ impl Chain {
         self.pending = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,6 @@ pub enum ChainFault {
     /// added = erased + pending + unsent + dropped does not hold.
     Conservation,
 }
+
+#[cfg(test)]
+mod tests;

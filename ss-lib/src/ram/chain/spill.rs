@@ -201,3 +201,6 @@ impl Chain {
         Some(Retired { first_seq: first + u64::from(from), end_seq, pending })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,35 @@ fn a_run_that_does_not_fit_is_cut_and_goes_on_in_the_next_page() {
     }
 }
 
+/// A short chunk's length has one byte in front of it, a longer one's two: room for either is used up.
+#[test]
+fn a_run_that_fills_a_page_to_its_end_is_not_cut() {
+    for form in [Form::Grid, Form::Stamped, Form::Event] {
+        for count in (1..60).step_by(if cfg!(miri) { 29 } else { 1 }) {
+            let payload = vec![0; count * form.record_bytes()];
+            // A key is written as its distance to the last one's.
+            let fill = |page: &mut PageBuilder<'_>, bytes| {
+                assert!(page.push(header(form).key - 1, &[], &vec![0; bytes]));
+            };
+            let mut taken = 0;
+            page(|page| {
+                fill(page, 1);
+                let before = page.room();
+                assert_eq!(page.push_records(&header(form), &payload), count);
+                taken = before - page.room();
+            });
+            for spare in [0, 1] {
+                page(|page| {
+                    // What fills it has a length of two bytes.
+                    fill(page, page.room() - 2 - (taken - spare));
+                    let pushed = page.push_records(&header(form), &payload);
+                    assert_eq!(pushed, count - spare, "{form:?} of {count}");
+                });
+            }
+        }
+    }
+}
+
 #[test]
 fn runs_that_are_off_the_grid_keep_their_times() {
     let payload: Vec<u8> = (0..12_u32).flat_map(u32::to_le_bytes).collect();
@@ -157,4 +186,17 @@ fn a_page_passes_nowhere_but_in_its_place() {
     for (seed, number) in seeds {
         assert!(PageView::check(&page, seed, number).is_err());
     }
+}
+
+/// What stands behind a chunk that cannot be decoded cannot be told apart: the page is said to have more.
+#[test]
+fn a_page_with_a_chunk_that_nobody_knows_is_not_whole() {
+    let page = page(|page| {
+        assert_eq!(page.push_records(&header(Form::Event), &[0; 16]), 2);
+        assert!(page.push(header(Form::Event).key, &[0xFF, 0], &[0; 3]));
+        assert_eq!(page.push_records(&header(Form::Grid), &[0; 8]), 2);
+    });
+    let view = PageView::check(&page, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
+    assert!(!view.is_whole());
+    assert_eq!(view.chunks().flatten().count(), 1);
 }
