@@ -327,7 +327,7 @@ impl Memory for Lent<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LentError, LentMemory, SensorPlace};
+    use super::{LENT_LOSSES_MAX, LentError, LentMemory, SensorPlace};
     use crate::{
         Loss, Record, SensorConfig, SensorKey, Timestamp,
         ram::{Config, Geometry, Store},
@@ -485,8 +485,11 @@ mod tests {
         );
         // 16 bits name a place in the ledger. What is leaked for it an interpreter would not forgive.
         if !cfg!(miri) {
-            assert_eq!(refused(|memory| memory.losses = losses(1 << 16)), Ok(()));
-            assert_eq!(refused(|memory| memory.losses = losses((1 << 16) + 1)), Err(LentError));
+            assert_eq!(refused(|memory| memory.losses = losses(LENT_LOSSES_MAX as usize)), Ok(()));
+            assert_eq!(
+                refused(|memory| memory.losses = losses(LENT_LOSSES_MAX as usize + 1)),
+                Err(LentError)
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ fn a_sum_of_fingerprints_tells_which_sectors_are_in_it() {
 /// The numbers of sectors add up, and yet the last of a chain is among the free ones, and one is nowhere.
 #[test]
 fn a_sector_that_is_in_two_lists_is_found_out() {
-    let mut store = Store::<Inline<1, 1, 8, 16, 4>>::open(Config::default());
+    let mut store = Store::<Inline<1, 8, 16, 4>>::open(Config::default());
     let sensor =
         store.register(SensorConfig::time_series(SensorKey { source: 1, id: 7 }, 10)).unwrap();
     for number in 0..20 {

@@ -5,7 +5,7 @@ use crate::{
     ram::{Config, Inline, Store},
 };
 
-type Small = Store<Inline<1, 1, 16, 16, 4>>;
+type Small = Store<Inline<1, 16, 16, 4>>;
 
 fn with_sensor(period_ms: u32) -> (Small, crate::Sensor) {
     let mut store = Small::open(Config { epoch: 9, ..Config::default() });

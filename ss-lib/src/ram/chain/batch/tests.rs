@@ -6,7 +6,7 @@ use crate::{
 };
 use core::sync::atomic::Ordering::Relaxed;
 
-type Small = Store<Inline<1, 1, 8, 16, 4>>;
+type Small = Store<Inline<1, 8, 16, 4>>;
 
 /// 10 records of which 3 were answered and 4 are pending for the second time.
 fn used() -> (Small, BatchToken) {

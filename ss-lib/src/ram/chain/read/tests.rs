@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A sector holds 12 records on the grid.
-type Small = Store<Inline<2, 1, 12, 16, 4>>;
+type Small = Store<Inline<2, 12, 16, 4>>;
 
 /// Two sensors with 60 and 20 records; of the first one's 20 are pending, which end within a sector.
 fn used() -> (Small, [Sensor; 2]) {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A sector holds 12 records on the grid, or 6 events.
-type Small = Store<Inline<1, 1, 8, 16, 4>>;
+type Small = Store<Inline<1, 8, 16, 4>>;
 
 const PERIOD_MS: u64 = 10;
 const BEGIN_MS: u64 = 1_000;
