@@ -1,5 +1,7 @@
 //! What was read a moment ago is not read again, and what is kept is what the disk has.
 
+#![expect(clippy::unwrap_used, reason = "helpers are tests too")]
+
 use super::{CACHE_PAGES, PageCache, ReadFault, Segment};
 use crate::disk::{
     PAGE_BYTES,
