@@ -583,5 +583,5 @@ pub(super) fn write_superblock<D: Disk>(
     disk.sync(&file).map_err(fail(Operation::Sync))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "scenario"))]
 mod tests;

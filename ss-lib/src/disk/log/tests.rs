@@ -1,5 +1,7 @@
 //! A sync that ends late, while somebody else goes on with the log.
 
+#![expect(clippy::unwrap_used, reason = "helpers are tests too")]
+
 use super::{Log, LogSizes};
 use crate::disk::{
     Origin,
