@@ -69,6 +69,8 @@ fn fill(joined: &mut Joined, records: u32, off_ms: u64, room: usize) -> u64 {
     runs
 }
 
+/// Not for an interpreter, which takes minutes: a chunk is filled to its last byte six times.
+#[cfg(not(miri))]
 #[test]
 fn runs_off_the_grid_share_a_chunk_as_long_as_their_codings_fit() {
     let mut joined = Joined::new();
