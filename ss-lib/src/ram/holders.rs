@@ -181,7 +181,7 @@ mod tests {
         let mut counts = [0_u32; SENSORS];
         let (mut state, mut taken) = (1_u32, 0);
         // An interpreter takes a thousand times as long for a round.
-        for _ in 0..if cfg!(miri) { 200 } else { 20_000 } {
+        for _ in 0..if cfg!(miri) { 40 } else { 20_000 } {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let sensor = (state >> 8) % SENSORS as u32;
             let held = &mut counts[sensor as usize];
