@@ -431,7 +431,7 @@ mod tests {
         assert_eq!((lent.ledger(), lent.last_loss()), (inline.ledger(), inline.last_loss()));
         assert_eq!(lent.losses_recorded(), lent.ledger().records);
         assert_eq!(inline.losses_recorded(), inline.ledger().records);
-        assert!(lent.losses_recorded() > 100, "{:?}", lent.ledger());
+        assert!(lent.losses_recorded() > if cfg!(miri) { 20 } else { 100 }, "{:?}", lent.ledger());
         assert_eq!((lent.totals(), lent.pool()), (inline.totals(), inline.pool()));
         assert!(tokens > 10, "{tokens} batches");
         lent.check().unwrap();
