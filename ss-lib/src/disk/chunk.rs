@@ -16,6 +16,8 @@ pub(crate) use control::{
     ClockChunk, Footer, FooterFields, Head, InDoubt, LifeCounts, LossChunk, SensorChunk,
 };
 pub(crate) use index::IndexChunk;
+#[cfg(test)]
+pub(crate) use records::tests;
 pub(crate) use records::{Form, RecordsChunk, RunCoder, RunHeader};
 
 use super::{page::PageInfo, varint::Decoder};

@@ -257,7 +257,7 @@ impl Chain {
         seq
     }
 
-    /// Asked here for whether that was the last, so that no add has to ask before.
+    /// Says here whether that was the last, so that no add has to ask before.
     #[inline]
     fn set_next_seq(&mut self, next_seq: u64) {
         self.next_seq = next_seq;

@@ -413,4 +413,4 @@ impl<'a> Iterator for Runs<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

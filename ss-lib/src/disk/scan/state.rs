@@ -167,13 +167,7 @@ fn first_page<D: Disk>(
     segment: &SegmentScan,
     identity: &Identity,
 ) -> Result<PageInfo, DiskError> {
-    let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
-    let mut info = PageInfo::default();
-    walk_segment(reader, segment, seed, &mut |_, page| {
-        info = page.map_or(info, |page| page.info);
-        false
-    })?;
-    Ok(info)
+    Ok(page_read_last(reader, segment, identity, false)?.unwrap_or_default())
 }
 
 /// What the segment's last page in the log says of itself.
@@ -182,11 +176,20 @@ fn last_page<D: Disk>(
     segment: &SegmentScan,
     identity: &Identity,
 ) -> Result<Option<PageInfo>, DiskError> {
+    page_read_last(reader, segment, identity, true)
+}
+
+fn page_read_last<D: Disk>(
+    reader: &mut PageReader<'_, D>,
+    segment: &SegmentScan,
+    identity: &Identity,
+    goes_on: bool,
+) -> Result<Option<PageInfo>, DiskError> {
     let seed = SegmentSeed::new(&identity.store_id, segment.segment, segment.generation);
     let mut last = None;
     walk_segment(reader, segment, seed, &mut |_, page| {
         last = page.map_or(last, |page| Some(page.info));
-        true
+        goes_on
     })?;
     Ok(last)
 }

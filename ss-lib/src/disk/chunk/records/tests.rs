@@ -7,9 +7,12 @@ use crate::{
     },
 };
 
-const INFO: PageInfo = PageInfo { lsn: 9, durable_lsn: 7, base_ms: 1_767_225_600_000, epoch: 3 };
+/// What the page says of itself that the records stand in.
+pub(crate) const INFO: PageInfo =
+    PageInfo { lsn: 9, durable_lsn: 7, base_ms: 1_767_225_600_000, epoch: 3 };
 
-fn header(form: Form) -> RunHeader {
+/// Of a run of records a second apart.
+pub(crate) fn header(form: Form) -> RunHeader {
     RunHeader {
         key: 0x02_0000_01F4,
         first_seq: 1_000,

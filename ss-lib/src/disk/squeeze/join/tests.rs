@@ -4,26 +4,16 @@ use super::{CHUNK_ROOM_MIN, HEAD_BYTES, JOINED_BYTES, Joined, RUN_BYTES, RUNS_MA
 use crate::{
     ClockKind, Record,
     disk::{
-        chunk::{Chunk, Form, RunHeader},
-        page::{PAGE_BYTES, PageBuilder, PageInfo, PageView, SegmentSeed},
+        chunk::{
+            Chunk, Form, RunHeader,
+            tests::{INFO, header},
+        },
+        page::{PAGE_BYTES, PageBuilder, PageView, SegmentSeed},
     },
 };
 
-const INFO: PageInfo = PageInfo { lsn: 9, durable_lsn: 7, base_ms: 1_767_225_600_000, epoch: 3 };
+/// Of `header`.
 const PERIOD_MS: u32 = 1_000;
-
-fn header(form: Form) -> RunHeader {
-    RunHeader {
-        key: 0x02_0000_01F4,
-        first_seq: 1_000,
-        base_ms: INFO.base_ms + 417,
-        skip: 0,
-        epoch: 3,
-        period_ms: if form == Form::Grid { PERIOD_MS } else { 0 },
-        form,
-        clock: if form == Form::Event { ClockKind::Caller } else { ClockKind::Utc },
-    }
-}
 
 /// So many records, each with its place in the run as its value and, off the grid, `apart_ms` from the last.
 fn payload(form: Form, records: u32, apart_ms: i32) -> Vec<u8> {
