@@ -6,38 +6,13 @@ use ss_lib::disk::Verdict;
 use ss_tests::disk::{
     chunks::kind_word,
     damage::{look, mend},
-    memory::MemoryDisk,
+    golden::{Kept, kept},
 };
-use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
-
-fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../ss-lib/testdata/format-v1")
-}
-
-fn stores() -> Vec<(String, MemoryDisk, String)> {
-    let mut stores = Vec::new();
-    for entry in fs::read_dir(directory()).unwrap() {
-        let path = entry.unwrap().path();
-        if !path.is_dir() {
-            continue;
-        }
-        let files = fs::read_dir(&path).unwrap().map(|file| {
-            let file = file.unwrap().path();
-            let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, fs::read(file).unwrap())
-        });
-        let disk = MemoryDisk::new(files.collect::<BTreeMap<_, _>>());
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let expect = fs::read_to_string(path.with_extension("expect")).unwrap();
-        stores.push((name, disk, expect));
-    }
-    assert!(stores.len() >= 12, "the golden stores are not there");
-    stores
-}
+use std::fmt::Write;
 
 #[test]
 fn golden_stores_hold_what_they_were_made_with() {
-    for (name, disk, expect) in stores() {
+    for Kept { name, disk, expect } in kept() {
         let (scan, plan, found) = look(&disk);
         let is_damaged = name.starts_with("damaged") && name != "damaged-torn-end";
         let verdict = if is_damaged { Verdict::Damaged } else { Verdict::Sound };
@@ -81,7 +56,7 @@ fn golden_stores_hold_what_they_were_made_with() {
 
 #[test]
 fn golden_stores_can_be_mended() {
-    for (_, disk, _) in stores() {
+    for Kept { disk, .. } in kept() {
         mend(&disk);
     }
 }

@@ -18,6 +18,7 @@ mod model;
 mod oracle;
 mod real_files;
 mod recovery_memory;
+mod reports;
 mod restarts;
 mod salvage;
 mod sizes;

@@ -197,6 +197,9 @@ impl Test {
             .args(["--exact", &self.name, "--test-threads", "1"])
             .envs(environment.iter().copied())
             .env("SS_MODEL_CASES", "4000")
+            // What the engine said is compared, and nothing is written or looked for.
+            .env("INSTA_UPDATE", "no")
+            .env("INSTA_WORKSPACE_ROOT", self.directory.parent().unwrap_or(&self.directory))
             .current_dir(&self.directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

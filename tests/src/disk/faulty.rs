@@ -65,6 +65,8 @@ struct Script {
     dirty: BTreeMap<String, Vec<(u64, u64)>>,
     /// Whether `done` is kept.
     is_recording: bool,
+    /// The time, where it is not the machine's.
+    now_ms: Option<u64>,
     failed: u64,
 }
 
@@ -124,6 +126,11 @@ impl FaultyDisk {
     /// How often it was called.
     pub fn calls(&self, call: Call) -> u64 {
         self.script().counts.get(&call).copied().unwrap_or(0)
+    }
+
+    /// From now on it is this time, in ms since 1970.
+    pub fn set_now_ms(&self, now_ms: u64) {
+        self.script().now_ms = Some(now_ms);
     }
 
     /// Writes down what is done from now on.
@@ -277,6 +284,11 @@ impl Disk for FaultyDisk {
 
     fn make_dir(&self, name: &str) -> io::Result<()> {
         self.memory.make_dir(name)
+    }
+
+    fn now_ms(&self) -> u64 {
+        let set = self.script().now_ms;
+        set.unwrap_or_else(|| self.memory.now_ms())
     }
 
     fn space(&self) -> io::Result<Space> {

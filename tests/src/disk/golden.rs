@@ -2,8 +2,9 @@
 //! `cargo run -p ss-tests --bin golden-stores -- DIR`, and never by a test: what an engine of this format
 //! version once wrote must be readable for ever.
 
-use super::{page::PAGE_BYTES, store::StoreWriter};
+use super::{memory::MemoryDisk, page::PAGE_BYTES, store::StoreWriter};
 use ss_lib::{DropCause, SensorKey};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 /// A store and what must be found in it.
 pub struct Golden {
@@ -11,6 +12,41 @@ pub struct Golden {
     pub writer: StoreWriter,
     /// Pages (segment, page) that were damaged.
     pub gone: Vec<(u64, u32)>,
+}
+
+/// A store as it lies in `ss-lib/testdata`.
+pub struct Kept {
+    pub name: String,
+    pub disk: MemoryDisk,
+    /// What it was made with.
+    pub expect: String,
+}
+
+/// All of them, by name.
+///
+/// # Panics
+/// If one cannot be read, or they are too few.
+pub fn kept() -> Vec<Kept> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../ss-lib/testdata/format-v1");
+    let mut stores = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_dir() {
+            continue;
+        }
+        let files = fs::read_dir(&path).unwrap().map(|file| {
+            let file = file.unwrap().path();
+            let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read(file).unwrap())
+        });
+        let disk = MemoryDisk::new(files.collect::<BTreeMap<_, _>>());
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let expect = fs::read_to_string(path.with_extension("expect")).unwrap();
+        stores.push(Kept { name, disk, expect });
+    }
+    assert!(stores.len() >= 12, "the golden stores are not there");
+    stores.sort_by(|a, b| a.name.cmp(&b.name));
+    stores
 }
 
 pub const SERIES: SensorKey = SensorKey { source: 0, id: 7 };

@@ -24,7 +24,12 @@ pub struct MemoryDisk {
 
 impl Clone for MemoryDisk {
     fn clone(&self) -> Self {
-        Self { files: Mutex::new(self.files()), ..Self::default() }
+        let bad_block = self.bad_block.lock().unwrap().clone();
+        Self {
+            files: Mutex::new(self.files()),
+            bad_block: Mutex::new(bad_block),
+            ..Self::default()
+        }
     }
 }
 
