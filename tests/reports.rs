@@ -3,6 +3,7 @@
 //! no reason, no page more that is read or written.
 //!
 //! - `damaged`: the stores of `ss-lib/testdata` in every kind of damage,
+//! - `made`: stores of many histories,
 //! - `cut`: what a power cut leaves of a gateway at work,
 //! - `work`: every operation on the disk of a gateway at work.
 //!
@@ -22,6 +23,10 @@
 mod cut;
 #[path = "reports/damaged.rs"]
 mod damaged;
+#[path = "reports/draw.rs"]
+mod draw;
+#[path = "reports/made.rs"]
+mod made;
 #[path = "reports/report.rs"]
 mod report;
 #[path = "reports/work.rs"]

@@ -1,6 +1,6 @@
 //! The golden stores with every kind of damage.
 
-use super::report::hold_reports;
+use super::{draw::Draw, report::hold_reports};
 use ss_tests::disk::{
     golden::{Kept, kept},
     memory::MemoryDisk,
@@ -118,25 +118,24 @@ fn damage_files(disk: &MemoryDisk) -> Vec<(String, MemoryDisk)> {
 }
 
 /// Two pages at a time, in any two ways: what one damage hides of another.
-fn damage_twice(kept: &Kept, store_id: [u8; 16], count: u64) -> Vec<(String, MemoryDisk)> {
-    let files = kept.disk.files();
+pub(crate) fn damage_twice(
+    disk: &MemoryDisk,
+    store_id: [u8; 16],
+    draw: &mut Draw,
+    count: u64,
+) -> Vec<(String, MemoryDisk)> {
+    let files = disk.files();
     let pages: Vec<(&String, usize)> = files
         .iter()
         .filter(|(file, _)| named(file).is_some())
         .flat_map(|(file, bytes)| (0..bytes.len() / PAGE_BYTES).map(move |page| (file, page)))
         .collect();
-    let mut state = 1_u64;
-    let mut draw = |below: usize| {
-        // Knuth's constants: any sequence does.
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (state >> 33) as usize % below
-    };
     let twice = |_| {
-        let disk = kept.disk.clone();
+        let disk = disk.clone();
         let mut what = String::new();
         for _ in 0..2 {
-            let (file, page) = pages[draw(pages.len())];
-            let (how, damage) = PAGE_DAMAGES[draw(PAGE_DAMAGES.len())];
+            let (file, page) = pages[draw.below(pages.len() as u64) as usize];
+            let (how, damage) = PAGE_DAMAGES[draw.below(PAGE_DAMAGES.len() as u64) as usize];
             damage_page(&disk, store_id, file, page, damage);
             write!(what, "{file} {page} {how} ").unwrap();
         }
@@ -162,7 +161,12 @@ fn damaged(kept: &Kept) -> Vec<(String, MemoryDisk)> {
         }
     }
     stores.extend(damage_files(&kept.disk).into_iter().step_by(if is_large { 4 } else { 1 }));
-    stores.extend(damage_twice(kept, store_id, if is_large { 12 } else { 40 }));
+    stores.extend(damage_twice(
+        &kept.disk,
+        store_id,
+        &mut Draw::new(1),
+        if is_large { 12 } else { 40 },
+    ));
     stores
 }
 

@@ -49,6 +49,14 @@ fn files(disk: &MemoryDisk) -> String {
     text
 }
 
+/// A copy that writes down what is done to it.
+fn recorded(disk: &MemoryDisk) -> FaultyDisk {
+    let disk = FaultyDisk::over(disk.clone());
+    disk.record();
+    disk.set_now_ms(1_800_000_000_000);
+    disk
+}
+
 fn look(disk: &MemoryDisk, report: &mut Report) {
     let scan = match scan(disk) {
         Ok(scan) => scan,
@@ -101,28 +109,29 @@ fn look(disk: &MemoryDisk, report: &mut Report) {
 }
 
 fn mend(disk: &MemoryDisk, report: &mut Report) {
-    let disk = disk.clone();
-    let (words, rest) = match repair(&disk, &RepairOptions { now_ms: 1 }) {
-        Ok(repaired) => (
-            format!("{} steps", repaired.actions.len()),
-            format!("{repaired:#?}\n{}", files(&disk)),
-        ),
-        Err(error) => (error.to_string(), files(&disk)),
+    let faulty = recorded(disk);
+    let disk = faulty.memory();
+    let (words, rest) = match repair(&faulty, &RepairOptions { now_ms: 1 }) {
+        Ok(repaired) => {
+            (format!("{} steps", repaired.actions.len()), format!("{repaired:#?}\n{}", files(disk)))
+        }
+        Err(error) => (error.to_string(), files(disk)),
     };
-    report.part("repair", words, &rest);
+    report.part("repair", words, &format!("{rest}{:?}", faulty.take_done()));
 }
 
 fn save(disk: &MemoryDisk, report: &mut Report) {
     let mut words = String::new();
     let mut rest = String::new();
     for is_everything in [false, true] {
-        let fresh = MemoryDisk::default();
+        let fresh = recorded(&MemoryDisk::default());
         let options = SalvageOptions { is_everything, store_id: [0xAB; 16], now_ms: 5 };
         match salvage(disk, &fresh, &options) {
             Ok(saved) => {
                 words += if is_everything { " of " } else { "" };
                 write!(words, "{}", saved.records).unwrap();
-                writeln!(rest, "{saved:?}\n{}", files(&fresh)).unwrap();
+                writeln!(rest, "{saved:?}\n{}{:?}", files(fresh.memory()), fresh.take_done())
+                    .unwrap();
             }
             Err(error) => {
                 report.part("salvage", error, "");
@@ -135,9 +144,7 @@ fn save(disk: &MemoryDisk, report: &mut Report) {
 
 /// Opens it, reads everything by the log and then by sensor, and closes it.
 fn go_on(disk: &MemoryDisk, report: &mut Report) {
-    let disk = FaultyDisk::over(disk.clone());
-    disk.record();
-    disk.set_now_ms(1_800_000_000_000);
+    let disk = recorded(disk);
     let config = GatewayConfig { segment_bytes: 64 << 10, ..GatewayConfig::new(16) };
     let mut gateway = match Gateway::open(disk.clone(), &config) {
         Ok(gateway) => gateway,

@@ -1,6 +1,6 @@
 //! A gateway at work, and every operation on its disk.
 
-use super::report::hold;
+use super::{draw::Draw, report::hold};
 use ss_lib::{
     BatchToken, ClockKind, Record, Sensor, SensorConfig, SensorKey, Timestamp, crc32c_append,
     disk::Origin,
@@ -47,7 +47,7 @@ pub(crate) struct Work {
     sensors: Vec<Sensor>,
     open: Vec<BatchToken>,
     now_ms: u64,
-    state: u64,
+    draw: Draw,
     /// The files by their numbers.
     names: Vec<String>,
     lines: String,
@@ -64,7 +64,7 @@ impl Work {
             sensors: Vec::new(),
             open: Vec::new(),
             now_ms: 0,
-            state: seed,
+            draw: Draw::new(seed),
             names: Vec::new(),
             lines: String::new(),
         };
@@ -74,13 +74,6 @@ impl Work {
 
     pub(crate) fn gateway(&mut self) -> &mut Gateway<SimDisk> {
         self.gateway.as_mut().unwrap()
-    }
-
-    fn draw(&mut self, below: u64) -> u64 {
-        // Knuth's constants: any sequence does.
-        self.state =
-            self.state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-        (self.state >> 33) % below
     }
 
     /// Whoever had it open is gone without a word. It is opened so.
@@ -115,13 +108,13 @@ impl Work {
 
     /// The same, with an upload in `uploads` of four rounds.
     pub(crate) fn round_of(&mut self, uploads: u64) {
-        self.now_ms += 500 + self.draw(400);
+        self.now_ms += 500 + self.draw.below(400);
         for place in 0..self.sensors.len() {
-            let (count, sensor) = (self.draw(9) * self.draw(3), self.sensors[place]);
+            let (count, sensor) = (self.draw.below(9) * self.draw.below(3), self.sensors[place]);
             for number in 0..count {
-                let (value, now_ms) = (self.draw(1 << 32) as u32, self.now_ms);
+                let (value, now_ms) = (self.draw.below(1 << 32) as u32, self.now_ms);
                 let added = if place % 2 == 0 {
-                    let late_ms = if self.draw(20) == 0 { 77 } else { 0 };
+                    let late_ms = if self.draw.below(20) == 0 { 77 } else { 0 };
                     let at = Timestamp {
                         ms: now_ms / 1_000 * 1_000 + number * 1_000 + late_ms,
                         clock: ClockKind::Monotonic,
@@ -137,17 +130,17 @@ impl Work {
         }
         let now_ms = self.now_ms;
         self.gateway().tick(now_ms);
-        if self.draw(4) < uploads {
+        if self.draw.below(4) < uploads {
             self.upload();
         }
         self.note();
     }
 
     fn upload(&mut self) {
-        let place = self.draw(self.sensors.len() as u64) as usize;
+        let place = self.draw.below(self.sensors.len() as u64) as usize;
         let sensor = self.sensors[place];
         let mut out = [Record::default(); 90];
-        let most = 10 + self.draw(80) as usize;
+        let most = 10 + self.draw.below(80) as usize;
         match self.gateway().consume(sensor, &mut out[..most]) {
             Ok(Some(token)) => {
                 let crc =
@@ -160,7 +153,7 @@ impl Work {
             Err(error) => writeln!(self.lines, "sensor {place}: {error}").unwrap(),
         }
         for token in std::mem::take(&mut self.open) {
-            match self.draw(8) {
+            match self.draw.below(8) {
                 0 => self.gateway().nack(token).unwrap(),
                 1 => self.gateway().reject(token).unwrap(),
                 2 => self.open.push(token),

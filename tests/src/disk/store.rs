@@ -364,7 +364,7 @@ impl StoreWriter {
         records
     }
 
-    /// All segments' numbers that have been begun.
+    /// Whether records were written to this segment.
     pub fn has_records(&self, segment: u64) -> bool {
         self.runs.contains_key(&segment)
     }
