@@ -8,7 +8,7 @@
 )]
 
 use ss_lib::{
-    SensorKey,
+    SensorConfig, SensorKey,
     disk::{
         Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, Operation,
         PAGE_BYTES, PageClass, PageFault, RecordFilter, Records, Role, ScanError, SensorScan,
@@ -18,12 +18,13 @@ use ss_lib::{
 };
 use ss_tests::disk::{
     damage::{look, mend},
-    faulty::FaultyDisk,
+    faulty::{Call, Due, Fault, FaultyDisk},
     golden,
     memory::MemoryDisk,
     page::{Page, Place},
     store::StoreWriter,
 };
+use std::{error::Error, io, iter};
 
 const FILE: &str = "0000000000000000-00.seg";
 const KEY: SensorKey = SensorKey { source: 1, id: 5 };
@@ -494,6 +495,27 @@ fn every_state_has_a_name_of_its_own() {
         assert_eq!(distinct.len(), names.len(), "{names:?}");
         assert!(names.iter().all(|name| name.len() > 2), "{names:?}");
     }
+}
+
+/// What failed below is not lost on the way up: whoever prints an error with all its causes shows the disk's.
+#[test]
+fn an_error_leads_to_what_the_disk_said() {
+    let leads_to_disk = |error: &(dyn Error + 'static)| {
+        let causes = iter::successors(Some(error), |&error| error.source());
+        let last = causes.last().and_then(|error| error.downcast_ref::<io::Error>());
+        assert_eq!(last.map(ToString::to_string).as_deref(), Some("the disk failed"), "{error:?}");
+    };
+    let disk = FaultyDisk::over(golden::clean().disk);
+    disk.fail(Due { call: Call::SyncDir, fault: Fault::Io, nth: 0, times: 1 });
+    let refused = Gateway::open(disk, &GatewayConfig::new(8)).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Disk(_)), "{refused}");
+    leads_to_disk(&refused);
+    let disk = FaultyDisk::default();
+    let mut gateway = Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap();
+    let sensor = gateway.register(SensorConfig::event(KEY)).unwrap();
+    gateway.append_event(sensor, 1, 1).unwrap();
+    disk.fail(Due { call: Call::Sync, fault: Fault::Io, nth: 0, times: 1 });
+    leads_to_disk(&gateway.sync().unwrap_err());
 }
 
 /// What a look says of the whole store is what it says of the parts.

@@ -98,6 +98,25 @@ fn a_damaged_store_is_mended_on_real_files_as_in_memory() {
     assert_eq!(repair(&owned, &RepairOptions { now_ms: 2 }).unwrap().actions, []);
 }
 
+/// A gateway's first start, with nothing there yet.
+#[test]
+fn a_store_s_directory_is_made_with_those_above_it() {
+    let directory = Directory::new("deep");
+    let store = directory.0.join("var").join("store");
+    let disk = RealDisk::open_owned(&store).unwrap();
+    let file = disk.create("superblock").unwrap();
+    assert_eq!(disk.write_at(&file, b"1234", 2).unwrap(), 4);
+    disk.sync(&file).unwrap();
+    disk.sync_dir().unwrap();
+    assert_eq!(files(&store)["superblock"], b"\0\x001234");
+    disk.unlink("superblock").unwrap();
+    assert_eq!(files(&store).into_keys().collect::<Vec<_>>(), ["lock"]);
+    let missing = disk.unlink("superblock").unwrap_err();
+    assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
+    // The machine's clock is one of this century.
+    assert!((1_700_000_000_000..5_000_000_000_000).contains(&disk.now_ms()));
+}
+
 #[test]
 fn an_empty_directory_is_no_store_and_nothing_is_made_in_it() {
     let directory = Directory::new("empty");

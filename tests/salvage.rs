@@ -1,6 +1,10 @@
 //! What can be read is saved into a fresh store, and the old one stays as it is.
 #![cfg(not(feature = "shuttle"))]
-#![allow(clippy::unwrap_used, reason = "helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers are tests too, and test data are small"
+)]
 
 use ss_lib::{
     SensorKey,
@@ -9,6 +13,7 @@ use ss_lib::{
 use ss_tests::disk::{
     damage::{export, look},
     edits::count_records,
+    faulty::{Call, Due, Fault, FaultyDisk},
     golden,
     memory::MemoryDisk,
     store::StoreWriter,
@@ -72,6 +77,73 @@ fn a_store_of_many_pages_is_saved_to_the_last_record() {
         count_records(&writer.disk, true)
     );
     assert!(fresh.files().len() > 3 && pages(&fresh) <= pages(&writer.disk));
+}
+
+/// A pass holds 65,536 records in memory. Of sensors that are spread over the whole store each pass finds its
+/// part wherever it lies, and nothing between two passes is lost or saved twice.
+#[test]
+fn a_store_of_more_records_than_a_pass_holds_is_saved_to_the_last_record() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let keys = [3, 1, 2].map(|id| SensorKey { source: 1, id });
+    for key in keys {
+        writer.register(key, None, 0);
+    }
+    writer.begin();
+    for round in 0..50 {
+        for (key, records) in keys.into_iter().zip([901, 530, 70]) {
+            writer.add(key, records);
+        }
+        writer.spill();
+        if round == 20 {
+            writer.reopen();
+        }
+    }
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&writer.disk, &fresh, &OPTIONS).unwrap();
+    assert_eq!((salvaged.records, salvaged.duplicates, salvaged.lost), (75_050, 0, 0));
+    let saved = look(&fresh).2;
+    assert!(saved == look(&writer.disk).2, "{} of 75050", saved.len());
+}
+
+/// A restored image gave numbers a second time: what has the number first is saved.
+#[test]
+fn of_a_number_that_was_given_twice_the_first_record_is_saved() {
+    let key = SensorKey { source: 1, id: 1 };
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    writer.register(key, None, 0);
+    writer.begin();
+    writer.add(key, 50);
+    writer.spill();
+    let first = look(&writer.disk).2;
+    writer.reopen_without_last(key, 20);
+    writer.add(key, 40);
+    writer.spill();
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&writer.disk, &fresh, &OPTIONS).unwrap();
+    assert_eq!((salvaged.records, salvaged.duplicates), (70, 20));
+    let saved = look(&fresh).2;
+    assert_eq!(saved.len(), 70);
+    assert!(first.iter().all(|(place, record)| saved[place] == *record));
+}
+
+/// Nothing is called saved that the fresh store's disk did not make durable.
+#[test]
+fn a_fresh_store_that_cannot_be_synced_is_no_salvage() {
+    let old = golden::clean().disk;
+    let syncs = {
+        let fresh = FaultyDisk::default();
+        salvage(&old, &fresh, &OPTIONS).unwrap();
+        (fresh.calls(Call::Sync), fresh.calls(Call::SyncDir))
+    };
+    assert!(syncs.0 >= 2 && syncs.1 >= 2, "segments and superblock, {syncs:?}");
+    for (call, times) in [(Call::Sync, syncs.0), (Call::SyncDir, syncs.1)] {
+        for nth in 0..times as u32 {
+            let fresh = FaultyDisk::default();
+            fresh.fail(Due { call, fault: Fault::Io, nth, times: 1 });
+            let salvaged = salvage(&old, &fresh, &OPTIONS);
+            assert!(matches!(salvaged, Err(SalvageError::Into(_))), "{call:?} {nth}");
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What a power cut leaves of a gateway at work, in every way that it can, also after a sync has failed.
 
 use super::{
+    draw::Draw,
     report::hold_reports,
-    work::{Work, config, config_of_many},
+    work::{Work, config},
 };
 use ss_lib::{
-    disk::sim::{Call, Due, Image, SimFault},
+    disk::sim::{Call, Crashable, Due, Image, SimFault},
     gateway::{Durability, GatewayConfig},
 };
 use ss_tests::disk::memory::MemoryDisk;
@@ -28,18 +29,38 @@ fn cuts(work: &Work, when: &str, most: usize) -> Vec<(String, MemoryDisk)> {
     some.map(|outcome| (format!("{when} {outcome}"), memory(&crash.after(outcome, 1)))).collect()
 }
 
+/// What a cut within each `every`th operation of a run can leave: one of the outcomes, of all kinds in turn.
+fn cuts_within(work: &Work, every: usize) -> Vec<(String, MemoryDisk)> {
+    let mut stores = Vec::new();
+    let mut crash = Crashable::new(Image::default());
+    let mut draw = Draw::new(1);
+    for (number, step) in work.steps.iter().enumerate() {
+        if number % every == 0 {
+            let mut begun = crash.clone();
+            begun.push_begun(step);
+            let outcomes = begun.outcomes();
+            let outcome = outcomes[draw.below(outcomes.len() as u64) as usize];
+            let what = format!("operation {number}, {}: {outcome}", step.name());
+            stores.push((what, memory(&begun.after(outcome, 1))));
+        }
+        crash.push(step);
+    }
+    stores
+}
+
 #[test]
 fn reports_of_cuts() {
-    let durability = Durability::Interval { ms: 30_000 };
-    let mut work = Work::new(GatewayConfig { durability, ..config() }, 4);
-    let mut stores = Vec::new();
-    for round in 0..60 {
-        work.round();
-        if round % 4 == 3 {
-            stores.extend(cuts(&work, &format!("round {round},"), 10));
-        }
-    }
-    hold_reports("cuts", stores);
+    hold_reports("cuts", cuts_within(&Work::at_work(), 1));
+}
+
+#[test]
+fn reports_of_cuts_of_a_disk_that_fails() {
+    hold_reports("cuts-of-failing", cuts_within(&Work::failing(), 3));
+}
+
+#[test]
+fn reports_of_cuts_of_many_sensors() {
+    hold_reports("cuts-of-many", cuts_within(&Work::of_many(), 4));
 }
 
 /// Pages in doubt in segments that later ones stand behind.
@@ -62,17 +83,4 @@ fn reports_of_cuts_after_failed_syncs() {
         }
     }
     hold_reports("cuts-in-doubt", stores);
-}
-
-#[test]
-fn reports_of_cuts_of_many_sensors() {
-    let mut work = Work::new(config_of_many(), 7);
-    let mut stores = Vec::new();
-    for round in 0..40 {
-        work.round();
-        if round % 10 == 9 {
-            stores.extend(cuts(&work, &format!("round {round},"), 6));
-        }
-    }
-    hold_reports("cuts-of-many", stores);
 }

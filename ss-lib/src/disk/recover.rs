@@ -360,7 +360,6 @@ fn read_superblock<D: Disk>(disk: &D, has_segments: bool) -> Result<Option<Super
     }
     match Slot::newest(&bytes) {
         Some(superblock) => Ok(Some(superblock)),
-        None if slots.iter().all(|slot| *slot == Slot::Empty) => Ok(None),
         None if !has_segments && is_of_this_size => Ok(None),
         None => Err(OpenError::NoSuperblock),
     }

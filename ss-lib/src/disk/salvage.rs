@@ -37,7 +37,8 @@ pub struct SalvageOptions {
 pub struct Salvaged {
     /// Records in the fresh store.
     pub records: u64,
-    /// Copies of records that were there already, or of a number that another record has.
+    /// Records of a number that one of an earlier opening has: that one is saved. A second copy of a record is
+    /// not counted.
     pub duplicates: u64,
     /// Sensors in the fresh store.
     pub sensors: u64,

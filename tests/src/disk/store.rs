@@ -236,6 +236,12 @@ impl StoreWriter {
         self.new_losses.push((key, first, count, cause, START_MS));
     }
 
+    /// An opening that does not know of the last records: their numbers are given again.
+    pub fn reopen_without_last(&mut self, key: SensorKey, count: u64) {
+        self.sensors.get_mut(&key).unwrap().written -= count;
+        self.reopen();
+    }
+
     pub fn set_clock(&mut self, offset_ms: i64) {
         self.new_clocks.push((self.epoch, offset_ms));
     }

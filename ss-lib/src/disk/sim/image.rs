@@ -285,6 +285,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_listed_once_in_order_and_leads_to_its_last_file() {
+        let mut image = image(&[(&[1; 10], 0)], 10);
+        image.file_mut(1).set_len(20);
+        image.link(FileName::new("c"), 1);
+        image.link(FileName::new("b"), 0);
+        image.link(FileName::new("a"), 1);
+        let listed: Vec<_> = image.list().collect();
+        assert_eq!(listed, [("a", 20), ("b", 10), ("c", 20)]);
+    }
+
+    /// A rotten bit is one of the file's: behind its end there is none to rot.
+    #[test]
+    fn a_flip_behind_the_end_changes_nothing() {
+        let mut image = image(&[(&[1; 10], 0)], 10);
+        image.flip("a", 10, 0);
+        image.flip("b", 0, 0);
+        image.file_mut(0).set_len(11);
+        image.each_file(&mut |_, bytes| assert_eq!(bytes, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]));
+    }
+
+    #[test]
     fn a_hash_is_the_content_s_and_nothing_else_s() {
         let whole = image(&[(&[7; 9000], 0)], 9000);
         let parts = image(&[(&[7; 5000], 4000), (&[7; 4000], 0)], 9000);
