@@ -114,15 +114,18 @@ fn records_are_read_by_sensor_and_by_time() {
         assert_eq!(read(&disk, filter), of_one);
     }
     let (from_ms, until_ms) = (1_700_000_100_000, 1_700_000_160_000);
-    let filter = RecordFilter {
-        from_ms: Some(from_ms),
-        until_ms: Some(until_ms),
-        ..RecordFilter::default()
-    };
-    let within = read(&disk, filter);
-    let wanted = all.iter().filter(|one| (from_ms..until_ms).contains(&one.record.time_ms));
-    assert_eq!(within, wanted.copied().collect::<Vec<_>>());
-    assert!(within.len() > 10 && within.len() < all.len());
+    for (from_ms, until_ms) in
+        [(Some(from_ms), Some(until_ms)), (Some(from_ms), None), (None, Some(until_ms))]
+    {
+        let filter = RecordFilter { from_ms, until_ms, ..RecordFilter::default() };
+        let within = read(&disk, filter);
+        let wanted = all.iter().filter(|one| {
+            let ms = one.record.time_ms;
+            from_ms.is_none_or(|from| from <= ms) && until_ms.is_none_or(|until| ms < until)
+        });
+        assert_eq!(within, wanted.copied().collect::<Vec<_>>());
+        assert!(within.len() > 10 && within.len() < all.len());
+    }
 }
 
 #[test]

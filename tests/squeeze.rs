@@ -1,5 +1,5 @@
-//! What squeezing costs the disk. It is to be cheap beside what it saves: a group of sensors is gathered
-//! from the pages that hold them, and a group that is too large or too small costs pages read in vain.
+//! What squeezing and searching cost the disk. A squeeze is to be cheap beside what it saves: a group of sensors
+//! is gathered from the pages that hold them, and one that is too large or too small costs pages read in vain.
 #![cfg(not(feature = "shuttle"))]
 #![allow(
     clippy::unwrap_used,
@@ -80,5 +80,48 @@ fn a_squeeze_reads_a_page_a_few_times() {
     ] {
         let tenths = tenths_of_reads_a_page(sensors, records_each, busy);
         assert!(tenths <= tenths_max, "{sensors} sensors, {records_each}, {busy}: {tenths} tenths");
+    }
+}
+
+/// Without an index a sensor's records in the open segment are looked for page by page. Where that is done often
+/// the segment is sealed early; where it is not, or the segment is small yet, it is filled.
+#[test]
+fn an_open_segment_that_is_searched_often_is_sealed_early() {
+    let config = GatewayConfig {
+        pool_bytes: 8 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 256 << 10,
+        reserve_bytes: 0,
+        squeezes: false,
+        ..GatewayConfig::new(40)
+    };
+    // A quarter of the segment is 16 pages. A sensor's records lie in every second one, and a batch of all of
+    // them searches these.
+    for (pages, batches, segments) in [(24, 12, 2), (24, 6, 1), (14, 40, 1), (18, 12, 2)] {
+        let disk = FaultyDisk::over(MemoryDisk::default());
+        let mut gateway = Gateway::open(disk, &config).unwrap();
+        let register =
+            |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+        let all: Vec<_> = (0..40).map(register).collect();
+        let mut now_ms = 0;
+        let mut add = |gateway: &mut Gateway<FaultyDisk>| {
+            for &sensor in all.iter().cycle().take(400) {
+                gateway.append_event(sensor, 1, now_ms).unwrap();
+                now_ms += 1;
+            }
+            gateway.sync().unwrap();
+        };
+        while gateway.disk().bytes < (pages + 1) * PAGE_BYTES as u64 {
+            add(&mut gateway);
+        }
+        assert_eq!(gateway.disk().segments, 1);
+        let mut out = vec![Record::default(); 4_096];
+        for _ in 0..batches {
+            let token = gateway.consume(all[7], &mut out).unwrap().unwrap();
+            gateway.nack(token).unwrap();
+        }
+        gateway.tick(0);
+        add(&mut gateway);
+        assert_eq!(gateway.disk().segments, segments, "{pages} pages, {batches} batches");
     }
 }

@@ -13,12 +13,17 @@ use std::{env, error::Error, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [tree, seed, seconds] = &arguments[..] else {
-        return Err("usage: ss-mutants DIRECTORY SEED SECONDS, in the root of the sources".into());
+    let (tree, seed, seconds, test_s) = match &arguments[..] {
+        [tree, seed, seconds] => (tree, seed, seconds, f64::INFINITY),
+        [tree, seed, seconds, test_s] => (tree, seed, seconds, test_s.parse()?),
+        _ => return Err(
+            "usage: ss-mutants DIRECTORY SEED SECONDS [TEST_SECONDS], in the root of the sources"
+                .into(),
+        ),
     };
     let (tree, seed, seconds) = (Path::new(tree), seed.parse()?, seconds.parse()?);
     if !tree.join(build::STATE).exists() {
         build::build(Path::new("."), tree)?;
     }
-    run::run(tree, seed, seconds)
+    run::run(tree, seed, seconds, test_s)
 }

@@ -41,8 +41,9 @@ struct Test {
     reached: BTreeSet<u32>,
 }
 
-/// Tries mutants until all are tried or `seconds` are over.
-pub fn run(tree: &Path, seed: u64, seconds: u64) -> Result<(), Box<dyn Error>> {
+/// Tries mutants by the tests of at most `test_s` of processor time each, until all are tried or `seconds` are
+/// over.
+pub fn run(tree: &Path, seed: u64, seconds: u64, test_s: f64) -> Result<(), Box<dyn Error>> {
     let state: Value = serde_json::from_slice(&fs::read(tree.join(STATE))?)?;
     let mutants = state["mutants"].as_array().expect("a list");
     let count = |class: &str| mutants.iter().filter(|mutant| mutant["class"] == class).count();
@@ -53,7 +54,8 @@ pub fn run(tree: &Path, seed: u64, seconds: u64) -> Result<(), Box<dyn Error>> {
         count("not viable"),
         count("alone")
     );
-    let tests = tests(tree, &state)?;
+    let mut tests = tests(tree, &state)?;
+    tests.retain(|test| test.cpu_s <= test_s);
     let cpu_s: f64 = tests.iter().map(|test| test.cpu_s).sum();
     println!("{} tests, {cpu_s:.1} s of processor time", tests.len());
 
