@@ -9,8 +9,12 @@
     reason = "helpers are tests too, and files' names are the engine's"
 )]
 
-use ss_lib::disk::{
-    PAGE_BYTES, PageClass, RepairError, RepairOptions, Verdict, decode_page, plan, repair, scan,
+use ss_lib::{
+    SensorKey,
+    disk::{
+        LOST_RANGES_MAX, PAGE_BYTES, PageClass, RepairError, RepairOptions, Verdict, decode_page,
+        plan, repair, scan,
+    },
 };
 use ss_tests::disk::{
     damage::{Found, look, mend},
@@ -471,4 +475,45 @@ fn a_repair_can_be_killed_anywhere() {
             }
         }
     }
+}
+
+/// So many ranges are lost that a look does not list all: it counts those beyond, and forgets none.
+#[test]
+fn lost_ranges_beyond_the_list_are_counted() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let keys: Vec<_> = (0..150).map(|id| SensorKey { source: 1, id }).collect();
+    for &key in &keys {
+        writer.register(key, None, 0);
+    }
+    writer.begin();
+    for _ in 0..240 {
+        keys.iter().for_each(|&key| writer.add(key, 1));
+        writer.spill();
+    }
+    writer.roll();
+    // Every second page of the records, so that no two gaps are one.
+    let mut pages = Vec::new();
+    for name in segments(&writer.disk) {
+        let (segment, _) = place_of(&name);
+        let with_records =
+            (0..64_u32).filter(|&page| !writer.records_in(&[(segment, page)]).is_empty());
+        pages.extend(with_records.map(|page| (segment, page)));
+    }
+    let gone: Vec<_> = pages.iter().copied().step_by(2).take(120).collect();
+    for (segment, page) in &gone {
+        let name = format!("{segment:016x}-00.seg");
+        writer.disk.edit(&name, |file| file[*page as usize * PAGE_BYTES + 40] ^= 1);
+    }
+    let (scan, plan, found) = look(&writer.disk);
+    let lost = writer.records_in(&gone).len() as u64;
+    assert!(lost > LOST_RANGES_MAX as u64, "{lost} records in {} pages", gone.len());
+    assert_eq!((scan.lost.len(), plan.records_lost), (LOST_RANGES_MAX, lost));
+    assert_eq!(scan.lost_unlisted, lost - LOST_RANGES_MAX as u64);
+    assert_eq!(found.len() as u64 + lost, 240 * 150);
+    // A ledger has what fits into a checkpoint; the counts of every sensor have all.
+    let repaired = repair(&writer.disk, &RepairOptions { now_ms: 1 }).unwrap();
+    assert_eq!((repaired.verdict, repaired.records_lost), (Verdict::Sound, lost));
+    let sensors = repaired.scan.sensors.iter();
+    assert_eq!(sensors.map(|sensor| sensor.stats.dropped_corrupt).sum::<u64>(), lost);
+    assert!(!repaired.scan.ledger.is_empty());
 }

@@ -325,6 +325,36 @@ fn a_segment_without_its_index_or_its_footer_is_not_sealed() {
     }
 }
 
+/// The power went while the newest segment was sealed: its footer landed in part. In any other segment that is
+/// damage.
+#[test]
+fn a_footer_that_was_cut_is_damage_only_where_the_log_went_on() {
+    for is_newest in [true, false] {
+        let mut writer = golden::clean();
+        writer.roll();
+        if is_newest {
+            writer.disk.remove("0000000000000003-00.seg");
+        }
+        let sound = look(&writer.disk);
+        writer.disk.edit("0000000000000002-00.seg", |file| {
+            let used = file.len() - PAGE_BYTES + 20;
+            file[used..].fill(0);
+        });
+        let (scan, plan, found) = look(&writer.disk);
+        assert_eq!(found, sound.2);
+        let segment = &scan.segments[2];
+        let why = segment.tail_cut.map(|cut| cut.why);
+        let pages = (segment.pages_torn, segment.pages_corrupt);
+        let wanted = if is_newest {
+            (Some(CutReason::SealCut), (1, 0), Verdict::Sound)
+        } else {
+            (Some(CutReason::IndexBad), (0, 1), Verdict::Damaged)
+        };
+        assert_eq!((why, pages, plan.verdict), wanted, "{is_newest}: {:?}", plan.findings);
+        assert_eq!(mend(&writer.disk).verdict, Verdict::Sound);
+    }
+}
+
 /// What a cut takes with it is not put back page by page, and what lies in front of it is.
 #[test]
 fn a_bad_page_in_front_of_a_cut_is_replaced_and_one_behind_it_is_cut() {

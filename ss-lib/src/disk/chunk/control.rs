@@ -11,6 +11,9 @@ use super::{
 use crate::{DropCause, Kind};
 use core::ops::Range;
 
+#[cfg(test)]
+mod tests;
+
 const EVENT: u8 = 0x10;
 const ACTIVE: u8 = 0x20;
 const HOLE: u8 = 0x40;

@@ -25,7 +25,7 @@ pub(crate) fn header(form: Form) -> RunHeader {
     }
 }
 
-fn page(fill: impl FnOnce(&mut PageBuilder<'_>)) -> Box<[u8; PAGE_BYTES]> {
+pub(crate) fn page(fill: impl FnOnce(&mut PageBuilder<'_>)) -> Box<[u8; PAGE_BYTES]> {
     let mut bytes = Box::new([0xEE; PAGE_BYTES]);
     let mut builder = PageBuilder::begin(&mut *bytes, INFO);
     fill(&mut builder);
@@ -33,8 +33,12 @@ fn page(fill: impl FnOnce(&mut PageBuilder<'_>)) -> Box<[u8; PAGE_BYTES]> {
     bytes
 }
 
+pub(crate) fn view(bytes: &[u8; PAGE_BYTES]) -> PageView<'_> {
+    PageView::check(bytes, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap()
+}
+
 fn records_of(bytes: &[u8; PAGE_BYTES]) -> Vec<Record> {
-    let view = PageView::check(bytes, SegmentSeed::new(&[7; 16], 1, 0), 5).unwrap();
+    let view = view(bytes);
     assert!(view.is_whole());
     let mut all = Vec::new();
     for chunk in view.chunks() {
