@@ -487,7 +487,9 @@ fn lost_ranges_beyond_the_list_are_counted() {
     }
     writer.begin();
     for _ in 0..240 {
-        keys.iter().for_each(|&key| writer.add(key, 1));
+        for &key in &keys {
+            writer.add(key, 1);
+        }
         writer.spill();
     }
     writer.roll();

@@ -530,6 +530,20 @@ fn every_state_has_a_name_of_its_own() {
     }
 }
 
+/// A signal that comes into a read is no fault of the disk.
+#[test]
+fn an_interrupted_read_is_made_again() {
+    let sound = look(&golden::clean().disk).2;
+    for nth in 0..12 {
+        let disk = FaultyDisk::over(golden::clean().disk);
+        disk.fail(Due { call: Call::Read, fault: Fault::Interrupted, nth, times: 3 });
+        let found = scan(&disk).unwrap();
+        assert_eq!(disk.failed(), 3, "{nth}");
+        let held: u64 = found.sensors.iter().map(|sensor| sensor.held).sum();
+        assert_eq!((held, plan(&found).verdict), (sound.len() as u64, Verdict::Sound), "{nth}");
+    }
+}
+
 /// What failed below is not lost on the way up: whoever prints an error with all its causes shows the disk's.
 #[test]
 fn an_error_leads_to_what_the_disk_said() {

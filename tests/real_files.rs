@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// A directory that goes with the test.
@@ -115,6 +116,19 @@ fn a_store_s_directory_is_made_with_those_above_it() {
     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
     // The machine's clock is one of this century.
     assert!((1_700_000_000_000..5_000_000_000_000).contains(&disk.now_ms()));
+}
+
+/// A store on a file system in memory is gone with the power, and its owner is told so.
+#[test]
+fn a_file_system_in_memory_is_called_volatile() {
+    let directory = Directory::new("volatile");
+    for path in [directory.0.as_path(), Path::new("/dev/shm"), Path::new("/proc")] {
+        let Ok(disk) = RealDisk::open_shared(path) else { continue };
+        let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(path).output().unwrap();
+        let kind = String::from_utf8(output.stdout).unwrap();
+        let is_volatile = ["tmpfs", "ramfs"].contains(&kind.trim());
+        assert_eq!(disk.space().unwrap().is_volatile, is_volatile, "{}: {kind}", path.display());
+    }
 }
 
 #[test]
