@@ -125,3 +125,44 @@ fn an_open_segment_that_is_searched_often_is_sealed_early() {
         assert_eq!(gateway.disk().segments, segments, "{pages} pages, {batches} batches");
     }
 }
+
+/// The list of a sensor's pages in an index is cut where it does not fit into a page, and goes on in another entry.
+#[test]
+fn a_sensor_in_every_page_of_a_segment_of_the_default_size_is_found_by_its_index() {
+    let config = GatewayConfig {
+        pool_bytes: 64 << 10,
+        sector_bytes: Some(4_096),
+        squeezes: false,
+        ..GatewayConfig::new(2)
+    };
+    let mut gateway = Gateway::open(FaultyDisk::over(MemoryDisk::default()), &config).unwrap();
+    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+    let [busy, rare] = [1, 2].map(register);
+    let mut added = 0;
+    while gateway.disk().segments < 2 {
+        for _ in 0..470 {
+            gateway.append_event(busy, added as u32, added).unwrap();
+            added += 1;
+        }
+        gateway.append_event(rare, 7, added).unwrap();
+        gateway.sync().unwrap();
+    }
+    let spills = added / 470;
+    assert!(spills > 4_000, "{spills} pages in {:?}", gateway.disk());
+    let mut out = vec![Record::default(); 4_096];
+    for (sensor, records) in [(rare, spills), (busy, added)] {
+        let before = gateway.disk().pages_read;
+        let mut next = 0;
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            for record in &out[..token.count() as usize] {
+                assert_eq!(record.seq, next);
+                next += 1;
+            }
+            gateway.ack(token).unwrap();
+        }
+        assert_eq!(next, records);
+        // Each page once, and the index with every batch.
+        let read = gateway.disk().pages_read - before;
+        assert!(read < 4_096 * 3 / 2, "{read} pages for {records} records");
+    }
+}
