@@ -363,11 +363,4 @@ impl AsMut<Self> for Chain {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Chain;
-
-    #[test]
-    fn a_chain_costs_60_bytes() {
-        assert_eq!(size_of::<Chain>(), 60);
-    }
-}
+mod tests;

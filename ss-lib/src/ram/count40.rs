@@ -45,6 +45,8 @@ mod tests {
         assert_eq!(count.get(), (1 << 32) + 1);
         count.add((3 << 32) + 7);
         assert_eq!(count.get(), (4 << 32) + 8);
+        count.add(2 << 32);
+        assert_eq!(count.get(), (6 << 32) + 8);
         count.add(u64::MAX);
         assert_eq!(count.get(), (1 << 40) - 1);
     }

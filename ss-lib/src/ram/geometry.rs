@@ -170,10 +170,18 @@ mod tests {
             "2049 sensors need a RAM sector each, but a pool of 65536 B has 2048 sectors of 32 B: \
              give the pool 65568 B or more, or configure at most 2048 sensors"
         );
-        let error = Geometry::new(32_768, 256, 129).unwrap_err();
-        assert!(
-            error.to_string().ends_with("use smaller sectors, or configure at most 128 sensors")
-        );
+        // Smaller sectors help as far as there are enough of the smallest.
+        for (sensors, end) in [
+            (
+                129,
+                "give the pool 33024 B or more, use smaller sectors, or configure at most 128 sensors",
+            ),
+            (1_024, "B or more, use smaller sectors, or configure at most 128 sensors"),
+            (1_025, "give the pool 262400 B or more, or configure at most 128 sensors"),
+        ] {
+            let error = Geometry::new(32_768, 256, sensors).unwrap_err().to_string();
+            assert!(error.ends_with(end), "{error}");
+        }
     }
 
     #[test]

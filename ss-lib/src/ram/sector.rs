@@ -533,3 +533,6 @@ impl<'m> SectorView<'m> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

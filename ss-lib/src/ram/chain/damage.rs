@@ -55,3 +55,6 @@ impl Chain {
         self.next_seq.saturating_sub(between)
     }
 }
+
+#[cfg(test)]
+mod tests;

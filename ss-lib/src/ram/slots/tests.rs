@@ -36,3 +36,20 @@ fn a_sector_that_is_in_two_lists_is_found_out() {
     store.backing.with_env(|env| link(env.slots(), 6, 7));
     store.check().unwrap();
 }
+
+/// What finds rot can be trusted only if what makes it can.
+#[test]
+#[cfg(feature = "fault-injection")]
+fn a_bit_that_is_flipped_is_that_bit_and_no_other() {
+    let copy = |store: &mut Store<Inline<1, 8, 16, 4>>| -> Vec<_> {
+        let words = |slots: Slots<'_>| slots.words.iter().map(|it| it.load(Relaxed)).collect();
+        store.backing.with_env(|env| words(env.slots()))
+    };
+    let mut store = Store::open(Config::default());
+    for (sector, bit, word) in [(0, 0, 0), (0, 31, 0), (0, 32, 1), (3, 300, 57), (7, 511, 127)] {
+        let mut expected = copy(&mut store);
+        expected[word] ^= 1 << (bit % 32);
+        store.flip_bit(sector, bit);
+        assert_eq!(copy(&mut store), expected, "bit {bit} of sector {sector}");
+    }
+}

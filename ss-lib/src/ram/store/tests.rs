@@ -1,9 +1,14 @@
 //! What a store says of a sensor is what was asked for.
 
 use crate::{
-    AppendError, ClockKind, Kind, Record, SensorConfig, SensorKey, Timestamp,
-    ram::{Config, Inline, Store},
+    AppendError, ClockKind, DropCause, Kind, Loss, Record, RegisterError, SensorConfig, SensorKey,
+    Timestamp,
+    ram::{
+        Backing, Config, Env, Fault, FullPolicy, Geometry, Inline, LedgerStats, LentMemory,
+        SensorPlace, Store,
+    },
 };
+use core::sync::atomic::AtomicU32;
 
 type Small = Store<Inline<1, 16, 16, 4>>;
 
@@ -58,4 +63,101 @@ fn a_time_is_kept_to_half_a_period() {
             assert!(off <= u64::from(period_ms / 2), "{begin_ms}, {period_ms}: {off} ms off");
         }
     }
+}
+
+const CONFIG: Config = Config { policy: FullPolicy::RecycleOldest, epoch: 9 };
+
+/// An empty store of two sensors, four sectors and four ledger entries, wherever its memory lies: a sensor is
+/// found by its name, what is lost is told with its time, and a store that contradicts itself is found out.
+fn says_what_is_there<B: Backing>(store: &mut Store<B>) {
+    assert_eq!((store.epoch(), store.sensors().len()), (CONFIG.epoch, 0));
+    assert_eq!((store.ledger(), store.last_loss()), (LedgerStats::default(), None));
+    assert_eq!(store.losses(&mut [Loss::NONE; 9]), 0);
+    let key = |id| SensorKey { source: 1, id };
+    let [one, other] = [7, 8].map(|id| {
+        assert_eq!(store.find(key(id)), None);
+        let sensor = store.register(SensorConfig::event(key(id))).unwrap();
+        let again = store.register(SensorConfig::event(key(id)));
+        assert_eq!((store.find(key(id)), again), (Some(sensor), Err(RegisterError::Duplicate)));
+        sensor
+    });
+
+    // Events so far apart that each needs a sector.
+    for (seq, now_ms, sensor) in [
+        (0, 1, one),
+        (1, 2, one),
+        (2, 3, one),
+        (3, 4, one),
+        (4, 50, one),
+        (0, 60, other),
+        (1, 70, other),
+    ] {
+        store.tick(now_ms);
+        assert_eq!(store.append_event(sensor, 1, seq << 40), Ok(seq));
+        store.check().unwrap();
+    }
+    let loss = |sensor, count, at_ms| Loss {
+        first_seq: 0,
+        at_ms,
+        count,
+        sensor,
+        cause: DropCause::Recycled,
+    };
+    let (mut losses, expected) = ([Loss::NONE; 9], [loss(one, 2, 60), loss(other, 1, 70)]);
+    assert_eq!(store.losses(&mut losses), 2);
+    assert_eq!((&losses[..2], &losses[2..]), (&expected[..], &[Loss::NONE; 7][..]));
+    assert_eq!(store.losses(&mut losses[..1]), 1);
+    assert_eq!((losses[0], store.last_loss()), (expected[1], Some(expected[1])));
+    assert_eq!(store.ledger(), LedgerStats { entries: 2, records: 3, forgotten: 0 });
+    assert_eq!(store.losses_recorded(), 3);
+
+    assert_eq!(store.sensors().collect::<Vec<_>>(), [one, other]);
+    assert_eq!((store.pool().sectors_used, store.totals().retained()), (4, 4));
+    store.backing.with_env(|env| env.pool(|mut pool| pool.holders.add(other.0, 1)));
+    let fault = store.check().unwrap_err();
+    assert_eq!(fault, Fault::Droppable { sensor: other, believed: 2, found: 1 });
+    assert_eq!(
+        fault.to_string(),
+        "sensor #1 has 1 sectors without pending records, the pool believes 2"
+    );
+    store.shut_down();
+    assert_eq!(store.append_event(one, 1, 0), Err(AppendError::ShuttingDown));
+}
+
+#[test]
+fn an_inline_store_says_what_is_there_and_again_when_it_is_emptied() {
+    let mut store = Store::<Inline<2, 4, 8, 4>>::open(CONFIG);
+    says_what_is_there(&mut store);
+    store.reopen(CONFIG);
+    says_what_is_there(&mut store);
+}
+
+#[test]
+fn a_store_in_lent_memory_says_what_is_there_and_nothing_of_what_was() {
+    let lost_before = Loss { count: 9, ..Loss::NONE };
+    let memory = LentMemory {
+        words: &[const { AtomicU32::new(0xDEAD_BEEF) }; 32],
+        links: &[const { AtomicU32::new(u32::MAX) }; 4],
+        places: &mut [const { SensorPlace::VACANT }; 2],
+        order: &mut [3; 2],
+        ranks: &mut [3; 2],
+        more_than: &mut [3; 4],
+        newest_losses: &mut [3; 2],
+        losses: &mut [lost_before; 4],
+    };
+    let geometry = Geometry::new(128, 32, 2).unwrap();
+    let mut store = Store::open_lent(CONFIG, geometry, memory).unwrap();
+    says_what_is_there(&mut store);
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn a_store_for_threads_says_what_is_there() {
+    let config = crate::ram::SharedConfig {
+        geometry: Geometry::new(128, 32, 2).unwrap(),
+        sensors_max: 2,
+        losses_max: 4,
+        config: CONFIG,
+    };
+    says_what_is_there(&mut Store::open_shared(config));
 }

@@ -1,18 +1,11 @@
 //! An answer counts for the batch that is pending and for no other.
 
-use crate::{
-    BatchToken, Record, SensorConfig, SensorKey, StaleBatch, Timestamp,
-    ram::{Config, Env, Inline, Store, backing::Memory},
-};
-use core::sync::atomic::Ordering::Relaxed;
-
-type Small = Store<Inline<1, 8, 16, 4>>;
+use super::super::tests::{Small, beginning_with, rot};
+use crate::{BatchToken, Record, StaleBatch, Timestamp};
 
 /// 10 records of which 3 were answered and 4 are pending for the second time.
 fn used() -> (Small, BatchToken) {
-    let mut store = Small::open(Config::default());
-    let key = SensorKey { source: 1, id: 7 };
-    let sensor = store.register(SensorConfig::time_series(key, 10)).unwrap();
+    let (mut store, sensor) = beginning_with(0);
     for number in 0..10 {
         store.append(sensor, number, Timestamp::utc(u64::from(number) * 10)).unwrap();
     }
@@ -24,14 +17,6 @@ fn used() -> (Small, BatchToken) {
     (store, token)
 }
 
-/// Turns a bit of the number that the front sector keeps.
-fn rot(store: &mut Small, token: BatchToken) {
-    let front = store.backing.with_chain(token.sensor, |chain, _| chain.first_slot().unwrap());
-    store.backing.with_env(|env| {
-        env.slots().words(front.unwrap())[1].fetch_xor(1 << 9, Relaxed);
-    });
-}
-
 #[test]
 fn only_the_token_of_the_pending_batch_answers_it() {
     let other = |change: fn(&mut BatchToken)| {
@@ -41,7 +26,7 @@ fn only_the_token_of_the_pending_batch_answers_it() {
         assert_eq!(answers, [Err(StaleBatch); 3], "{token:?}");
         // A number that rotted is not asked; all else still is.
         let (mut store, _) = used();
-        rot(&mut store, token);
+        rot(&mut store, token.sensor, 0, 1, 1 << 9);
         store.ack(token)
     };
     assert_eq!(other(|token| token.first_seq -= 1), Ok(()));

@@ -3,7 +3,11 @@
 use super::{Chain, ChainFault, Position};
 use crate::{
     Record, Sensor, SensorConfig, SensorKey, Timestamp,
-    ram::{Config, Env, Fault, Inline, Store, backing::Memory, slots::Slot},
+    ram::{
+        Config, Env, Fault, Inline, Store,
+        backing::Memory,
+        slots::{Sector, Slot},
+    },
 };
 
 /// A sector holds 12 records on the grid.
@@ -25,13 +29,27 @@ fn used() -> (Small, [Sensor; 2]) {
     (store, sensors)
 }
 
+/// Takes a free sector that is neither free nor in a chain from here on.
+fn lose_a_sector(store: &mut Small, sensor: Sensor) {
+    store.backing.with_env(|env| {
+        env.pool(|mut pool| {
+            let _lost = pool.take(sensor.0).unwrap();
+            pool.holders.sub(sensor.0, 1);
+        });
+    });
+}
+
 /// What the walk says of a chain that was tampered with; `tamper` is given a sector of the other one's.
 fn found(tamper: impl FnOnce(&mut Chain, Slot)) -> ChainFault {
     let (mut store, [sensor, other]) = used();
     let foreign = store.backing.read_chain(other, |chain, _| chain.tail()).unwrap();
     store.backing.with_chain(sensor, |chain, _| tamper(chain, foreign)).unwrap();
     match store.check() {
-        Err(Fault::Chain { sensor: whose, fault }) if whose == sensor => fault,
+        Err(error @ Fault::Chain { sensor: whose, fault }) if whose == sensor => {
+            let text = format!("the chain of sensor #0 breaks its invariant: {fault:?}");
+            assert_eq!(error.to_string(), text);
+            fault
+        }
         other => panic!("found {other:?}"),
     }
 }
@@ -70,12 +88,48 @@ fn a_walk_finds_what_contradicts_the_pool() {
     assert_eq!(store.check(), Err(Fault::Droppable { sensor, believed: 4, found: 3 }));
 
     let (mut store, [sensor, _]) = used();
+    lose_a_sector(&mut store, sensor);
+    assert_eq!(store.check(), Err(Fault::Sectors { chained: 7, free: 4, in_hand: 0, total: 12 }));
+}
+
+/// Takes the sensor's oldest sector, as an add of another one does, and is between the locks of two chains.
+fn take_in_hand(store: &mut Small, sensor: Sensor) -> Sector {
+    let owner = store.owner(sensor);
+    let taken = store.backing.with_chain(sensor, |chain, env| {
+        let sector = chain.recycle(env, owner)?;
+        env.pool(|mut pool| pool.take_in_hand(sensor.0));
+        Some(sector)
+    });
+    taken.flatten().unwrap()
+}
+
+/// Which sector is in hand the walk cannot tell, but how many.
+#[test]
+fn a_sector_on_its_way_to_another_chain_is_missing_in_neither() {
+    let (mut store, [_, sensor]) = used();
+    let _sector = take_in_hand(&mut store, sensor);
+    store.check().unwrap();
+    lose_a_sector(&mut store, sensor);
+    let fault = store.check().unwrap_err();
+    assert_eq!(fault, Fault::Sectors { chained: 6, free: 4, in_hand: 1, total: 12 });
+    assert_eq!(
+        fault.to_string(),
+        "6 sectors in chains, 4 free ones and 1 in between are not the pool's 12, each once"
+    );
+}
+
+#[test]
+fn a_sector_that_comes_back_from_its_way_is_free() {
+    let (mut store, [_, sensor]) = used();
+    assert_eq!(store.pool().sectors_used, 7);
+    let sector = take_in_hand(&mut store, sensor);
     store.backing.with_env(|env| {
         env.pool(|mut pool| {
-            // Neither free nor in a chain from here on.
-            let _lost = pool.take(sensor.0).unwrap();
-            pool.holders.sub(sensor.0, 1);
+            assert_eq!(pool.state.in_hand(), 1);
+            pool.give_back_from_hand(sector);
+            assert_eq!(pool.state.in_hand(), 0);
         });
     });
-    assert_eq!(store.check(), Err(Fault::Sectors { chained: 7, free: 4, in_hand: 0, total: 12 }));
+    store.check().unwrap();
+    assert_eq!(store.pool().sectors_used, 6);
 }
