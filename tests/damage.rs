@@ -12,12 +12,13 @@
 use ss_lib::{
     SensorKey,
     disk::{
-        LOST_RANGES_MAX, PAGE_BYTES, PageClass, RepairError, RepairOptions, Verdict, decode_page,
-        plan, repair, scan,
+        LOST_RANGES_MAX, PAGE_BYTES, PageClass, RepairError, RepairOptions, Scan, Verdict,
+        decode_page, plan, repair, scan,
     },
 };
 use ss_tests::disk::{
     damage::{Found, look, mend},
+    faulty::{Call, Due, Fault, FaultyDisk},
     golden::{self, clean},
     memory::MemoryDisk,
     page::Place,
@@ -475,6 +476,35 @@ fn a_repair_can_be_killed_anywhere() {
             }
         }
     }
+}
+
+/// A repair that the disk refuses something says so, whatever it was, and can be made again.
+#[test]
+fn a_repair_that_the_disk_refuses_something_is_no_repair() {
+    let damaged = || {
+        let disk = clean().disk;
+        let [first, second, _] = &segments(&disk)[..] else { panic!("three segments") };
+        disk.edit(first, |file| file[PAGE_BYTES + 99] ^= 1);
+        let bytes = disk.files()[second].clone();
+        disk.edit("00000000000000aa-00.seg", |file| *file = bytes);
+        FaultyDisk::over(disk)
+    };
+    let whole = damaged();
+    let repaired = repair(&whole, &RepairOptions { now_ms: 1 }).unwrap();
+    let calls = [Call::Write, Call::Sync, Call::SyncDir, Call::Create, Call::Unlink, Call::SetLen];
+    for call in calls {
+        for nth in 0..whole.calls(call) as u32 {
+            let disk = damaged();
+            disk.fail(Due { call, fault: Fault::Io, nth, times: 1 });
+            let refused = repair(&disk, &RepairOptions { now_ms: 1 });
+            assert!(matches!(refused, Err(RepairError::Disk(_))), "{call:?} {nth}");
+            let again = repair(&disk, &RepairOptions { now_ms: 1 }).unwrap();
+            assert_eq!(again.verdict, Verdict::Sound, "{call:?} {nth}");
+            let held = |scan: &Scan| scan.sensors.iter().map(|sensor| sensor.held).sum::<u64>();
+            assert_eq!(held(&again.scan), held(&repaired.scan), "{call:?} {nth}");
+        }
+    }
+    assert!(calls.map(|call| whole.calls(call)).iter().sum::<u64>() > 12);
 }
 
 /// So many ranges are lost that a look does not list all: it counts those beyond, and forgets none.

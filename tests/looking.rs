@@ -439,6 +439,43 @@ fn a_creation_that_was_cut_is_no_store_yet() {
     }
 }
 
+/// A file of this name that no creation can have left: a store is not begun in its place.
+#[test]
+fn a_long_file_in_the_superblock_s_place_is_kept() {
+    let disk = MemoryDisk::default();
+    disk.edit("superblock", |file| file.resize(3 * PAGE_BYTES, 0));
+    let before = disk.files();
+    let faulty = FaultyDisk::over(disk);
+    let refused = Gateway::open(faulty.clone(), &GatewayConfig::new(1)).map(drop);
+    assert!(matches!(refused, Err(OpenError::NoSuperblock)));
+    assert_eq!(faulty.memory().files(), before);
+}
+
+/// Only what has a segment's name to the letter is one to an opening. A look reads what lies under another name
+/// that ends so, and calls all else foreign.
+#[test]
+fn a_segment_has_its_name_to_the_letter() {
+    let all = look(&golden::clean().disk).2;
+    for (name, is_looked_at) in [
+        ("0000000000000001-000.seg", true),
+        ("00000000000000001-00.seg", true),
+        ("000000000000000A-00.seg", true),
+        ("000000000000001-00.seg", true),
+        ("0000000000000001.seg", true),
+        ("0000000000000001-00.seg.bak", false),
+        ("0000000000000001-00", false),
+    ] {
+        let disk = golden::clean().disk;
+        let bytes = disk.remove("0000000000000001-00.seg");
+        disk.edit(name, |file| *file = bytes);
+        let (scan, _, found) = look(&disk);
+        let is_foreign = scan.foreign.iter().any(|foreign| foreign.name == name);
+        assert_eq!((is_foreign, found == all), (!is_looked_at, is_looked_at), "{name}");
+        let gateway = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(8)).unwrap();
+        assert_eq!(gateway.recovery().segments, 2, "{name}");
+    }
+}
+
 /// When a sensor's records begin and end is told without reading all of them.
 #[test]
 fn a_sensor_says_when_its_oldest_and_its_newest_record_were_taken() {
