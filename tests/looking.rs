@@ -8,7 +8,7 @@
 )]
 
 use ss_lib::{
-    SensorConfig, SensorKey,
+    SensorConfig, SensorKey, crc32c_append,
     disk::{
         Action, CutReason, Durable, Exported, FileName, IdentitySource, OpenError, Operation,
         PAGE_BYTES, PageClass, PageFault, RecordFilter, Records, Role, ScanError, SensorScan,
@@ -125,6 +125,19 @@ fn records_are_read_by_sensor_and_by_time() {
         });
         assert_eq!(within, wanted.copied().collect::<Vec<_>>());
         assert!(within.len() > 10 && within.len() < all.len());
+    }
+}
+
+/// Whoever exports is told of pages that were passed over.
+#[test]
+fn pages_that_an_export_passes_over_are_counted() {
+    let disk = golden::clean().disk;
+    for skipped in 0..3 {
+        let scan = scan(&disk).unwrap();
+        let mut records = Records::new(&disk, &scan, RecordFilter::default());
+        while records.next_records(&mut [Exported::default(); 100]).unwrap() > 0 {}
+        assert_eq!(records.pages_skipped(), skipped);
+        disk.edit(FILE, |file| file[(1 + skipped as usize) * PAGE_BYTES + 50] ^= 1);
     }
 }
 
@@ -600,6 +613,44 @@ fn an_error_leads_to_what_the_disk_said() {
     gateway.append_event(sensor, 1, 1).unwrap();
     disk.fail(Due { call: Call::Sync, fault: Fault::Io, nth: 0, times: 1 });
     leads_to_disk(&gateway.sync().unwrap_err());
+    let config = GatewayConfig { pool_bytes: 4_096, ..GatewayConfig::new(1_000) };
+    let refused = Gateway::open(FaultyDisk::default(), &config).map(drop).unwrap_err();
+    let cause = refused.source().expect("the pool's shape is why");
+    assert_eq!(cause.to_string(), refused.to_string());
+}
+
+/// A newer program's store names the file that says so.
+#[test]
+fn a_newer_version_is_named_with_its_file() {
+    let disk = golden::clean().disk;
+    disk.edit("superblock", |file| {
+        for slot in file.chunks_mut(PAGE_BYTES) {
+            slot[8] = 9;
+            let crc = crc32c_append(0, &slot[..PAGE_BYTES - 4]).to_le_bytes();
+            slot[PAGE_BYTES - 4..].copy_from_slice(&crc);
+        }
+    });
+    let refused = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(8)).map(drop);
+    let Err(OpenError::FutureVersion { file, version }) = refused else { panic!("{refused:?}") };
+    assert_eq!((file.as_str(), version), ("superblock", 9));
+}
+
+/// While a store is open its superblock does not say where its log ends.
+#[test]
+fn an_opening_takes_back_where_the_log_ended() {
+    let disk = FaultyDisk::default();
+    let mut gateway = Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap();
+    let sensor = gateway.register(SensorConfig::event(KEY)).unwrap();
+    gateway.append_event(sensor, 1, 1).unwrap();
+    gateway.shut_down(None, &mut |_| ());
+    drop(gateway);
+    let told = |disk: &FaultyDisk| {
+        let superblock = scan(disk.memory()).unwrap().superblock.unwrap();
+        (superblock.is_clean, superblock.last_lsn > 0)
+    };
+    assert_eq!(told(&disk), (true, true));
+    drop(Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap());
+    assert_eq!(told(&disk), (false, false));
 }
 
 /// What a look says of the whole store is what it says of the parts.

@@ -1,6 +1,13 @@
 //! The golden stores with every kind of damage.
 
-use super::{draw::Draw, report::hold_reports};
+use super::{
+    draw::Draw,
+    report::{hold as hold_lines, hold_reports},
+};
+use ss_lib::{
+    crc32c_append,
+    disk::{decode_page, scan},
+};
 use ss_tests::disk::{
     golden::{Kept, kept},
     memory::MemoryDisk,
@@ -144,9 +151,13 @@ pub(crate) fn damage_twice(
     (0..count).map(twice).collect()
 }
 
+fn store_id(disk: &MemoryDisk) -> [u8; 16] {
+    disk.files()["superblock"][16..32].try_into().unwrap()
+}
+
 /// A golden store as it is, and damaged in every way.
 fn damaged(kept: &Kept) -> Vec<(String, MemoryDisk)> {
-    let store_id: [u8; 16] = kept.disk.files()["superblock"][16..32].try_into().unwrap();
+    let store_id = store_id(&kept.disk);
     let mut stores = vec![("as it is".to_owned(), kept.disk.clone())];
     // A large store has many pages of each kind: some of them are damaged, in one way each.
     let is_large = kept.disk.files().values().map(Vec::len).sum::<usize>() > 160 << 10;
@@ -173,6 +184,52 @@ fn damaged(kept: &Kept) -> Vec<(String, MemoryDisk)> {
 fn hold(name: &str) {
     let kept = kept().into_iter().find(|kept| kept.name == name).unwrap();
     hold_reports(name, damaged(&kept));
+}
+
+/// Every byte of a page that is used, changed in four ways under a right checksum: what can still be decoded.
+#[test]
+fn reports_of_edited_bytes() {
+    let names = ["clean", "killed", "losses", "squeezed"];
+    let mut lines = String::new();
+    for kept in kept().into_iter().filter(|kept| names.contains(&kept.name.as_str())) {
+        let store_id = store_id(&kept.disk);
+        let sound = scan(&kept.disk).unwrap();
+        for segment in &sound.segments {
+            for page in 0..segment.pages {
+                let whole = decode_page(&kept.disk, &sound, &segment.file, page).unwrap();
+                let (mut decoded, mut crc) = (0, 0);
+                for at in 16..whole.used as usize {
+                    for change in [0x01, 0x10, 0x80, 0xFF] {
+                        let file = segment.file.as_str();
+                        let mut bytes = whole.bytes.clone();
+                        bytes[at] ^= change;
+                        let place = Place {
+                            store_id,
+                            segment: segment.segment,
+                            generation: segment.generation,
+                            page,
+                        };
+                        place.fix_crc(&mut bytes);
+                        let start = page as usize * PAGE_BYTES;
+                        kept.disk.edit(file, |file| {
+                            file[start..start + PAGE_BYTES].copy_from_slice(&bytes);
+                        });
+                        let dump = decode_page(&kept.disk, &sound, &segment.file, page).unwrap();
+                        let text = format!("{:?}{:?}", dump.class, dump.chunks);
+                        crc = crc32c_append(crc, text.as_bytes());
+                        decoded += dump.chunks.len();
+                    }
+                }
+                kept.disk.edit(segment.file.as_str(), |file| {
+                    let start = page as usize * PAGE_BYTES;
+                    file[start..start + PAGE_BYTES].copy_from_slice(&whole.bytes);
+                });
+                let (name, file) = (&kept.name, segment.file.as_str());
+                writeln!(lines, "{name} {file} {page}: {decoded} chunks {crc:08x}").unwrap();
+            }
+        }
+    }
+    hold_lines("edited-bytes", &lines);
 }
 
 /// One test for each store.

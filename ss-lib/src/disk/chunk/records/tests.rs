@@ -207,3 +207,44 @@ fn a_page_with_a_chunk_that_nobody_knows_is_not_whole() {
     assert!(!view.is_whole());
     assert_eq!(view.chunks().flatten().count(), 1);
 }
+
+/// Where records are is told without decoding them. It is what decoding says, whatever stands there, and never what
+/// cannot be.
+#[test]
+fn an_extent_is_what_the_decoded_chunk_says_whatever_byte_is_changed() {
+    let skipping = RunHeader { skip: 17, epoch: 2, ..header(Form::Grid) };
+    let whole = page(|page| {
+        assert_eq!(page.push_records(&header(Form::Event), &[3; 24]), 3);
+        assert_eq!(page.push_records(&skipping, &[4; 8]), 2);
+        assert_eq!(page.push_records(&header(Form::Stamped), &[5; 16]), 2);
+    });
+    let used = usize::from(u16::from_le_bytes([whole[6], whole[7]]));
+    let (mut same, mut refused) = (0, 0);
+    let changes = [0x01, 0x02, 0x40, 0x80, 0xFF];
+    for (at, change) in (16..used).flat_map(|at| changes.map(|change| (at, change))) {
+        let mut changed = whole.clone();
+        changed[at] ^= change;
+        let Some(view) = PageView::parse_unchecked(&changed) else { continue };
+        let mut extents = view.chunks();
+        for chunk in view.chunks() {
+            if chunk.is_ok_and(|chunk| !matches!(chunk, Chunk::Records(_))) {
+                continue;
+            }
+            let extent = extents.next_extent();
+            if let Ok(Some(extent)) = extent {
+                assert!(extent.first_seq < extent.end_seq && extent.skip <= extent.first_seq);
+                assert!(extent.key >> 40 == 0, "{at} ^ {change:#x}");
+            }
+            let Ok(Chunk::Records(chunk)) = chunk else {
+                refused += 1;
+                break;
+            };
+            let extent = extent.unwrap().unwrap();
+            let wanted = (chunk.header.key, chunk.header.first_seq, chunk.end_seq());
+            assert_eq!((extent.key, extent.first_seq, extent.end_seq), wanted);
+            assert_eq!((extent.skip, extent.kind), (chunk.header.skip, chunk.header.form.kind()));
+            same += 1;
+        }
+    }
+    assert!(same > 500 && refused > 30, "{same} {refused}");
+}

@@ -199,6 +199,19 @@ fn a_sector_goes_when_all_of_it_is_held_elsewhere_and_its_pending_records_are_to
     assert_eq!(bench.store.pool().sectors_used, 1);
 }
 
+/// The batch ends in the sector that goes, whose first records were erased: those of the batch stay pending there,
+/// and no others.
+#[test]
+fn of_a_sector_in_which_a_batch_ends_its_own_records_stay_pending() {
+    let mut bench = Bench::with_records(30);
+    let token = bench.consume(5);
+    bench.store.ack(token).unwrap();
+    bench.consume(4);
+    assert_eq!(bench.counts(), (4, 21));
+    assert_eq!(bench.retire(12), Some(Retired { first_seq: 5, end_seq: 12, pending: 4 }));
+    assert_eq!(bench.counts(), (0, 18));
+}
+
 /// Another tier hands out batches too: it counts in the chain, which must tell its own tokens from those.
 #[test]
 fn batches_of_another_tier_count_as_attempts() {
