@@ -68,7 +68,6 @@ pub(crate) struct LogCounts {
     pub(crate) bytes_peak: u64,
     pub(crate) bytes_written: u64,
     pub(crate) sectors: u64,
-    pub(crate) segments_begun: u64,
     pub(crate) segments_squeezed: u64,
     pub(crate) fsyncs: u64,
     pub(crate) damaged_pages: u64,
@@ -278,7 +277,6 @@ impl<D: Disk> Log<D> {
                 .map_err(|error| DiskError::new(Operation::SyncDir, name, error))?;
         }
         self.counts.fsyncs += 1;
-        self.counts.segments_begun += 1;
         self.lacks_checkpoint = false;
         let data_page = self.segments.last().map_or(0, |open| open.pages);
         if let Some(open) = self.segments.last_mut() {

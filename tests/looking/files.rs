@@ -1,0 +1,219 @@
+//! Which store it is, and what becomes of one whose files are not as they should be, for an opening and a look.
+
+use super::{FILE, KEY, half_durable, look};
+use ss_lib::{
+    SensorConfig, crc32c_append,
+    disk::{
+        FileName, IdentitySource, OpenError, PAGE_BYTES, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN,
+        ScanError, Verdict, plan, scan,
+    },
+    gateway::{Gateway, GatewayConfig},
+};
+use ss_tests::disk::{
+    faulty::{Call, Due, Fault, FaultyDisk},
+    golden,
+    memory::MemoryDisk,
+};
+use std::{error::Error, io, iter};
+
+/// Both slots of the superblock, with right checksums behind what is changed.
+fn edit_slots(disk: &MemoryDisk, edit: &dyn Fn(&mut [u8])) {
+    disk.edit("superblock", |file| {
+        for slot in file.chunks_mut(PAGE_BYTES) {
+            edit(slot);
+            let crc = crc32c_append(0, &slot[..PAGE_BYTES - 4]).to_le_bytes();
+            slot[PAGE_BYTES - 4..].copy_from_slice(&crc);
+        }
+    });
+}
+
+/// The power went while the very first opening wrote the superblock: the look said that the store was
+/// unusable and its files to be kept, though nothing was ever in it and an opening begins it anew.
+#[test]
+fn a_creation_that_was_cut_is_no_store_yet() {
+    for bytes in [0, 512, 4096, 8192] {
+        let disk = MemoryDisk::default();
+        disk.edit("lock", |_| ());
+        disk.edit("superblock", |file| file.resize(bytes, 0));
+        assert!(matches!(scan(&disk), Err(ScanError::NotAStore)), "{bytes}");
+        let gateway = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(1)).unwrap();
+        assert!(gateway.recovery().is_new);
+    }
+}
+
+/// A file of this name that no creation can have left: a store is not begun in its place.
+#[test]
+fn a_long_file_in_the_superblock_s_place_is_kept() {
+    let disk = MemoryDisk::default();
+    disk.edit("superblock", |file| file.resize(3 * PAGE_BYTES, 0));
+    let before = disk.files();
+    let faulty = FaultyDisk::over(disk);
+    let refused = Gateway::open(faulty.clone(), &GatewayConfig::new(1)).map(drop);
+    assert!(matches!(refused, Err(OpenError::NoSuperblock)));
+    assert_eq!(faulty.memory().files(), before);
+}
+
+/// Only what has a segment's name to the letter is one to an opening. A look reads what lies under another name
+/// that ends so, and calls all else foreign.
+#[test]
+fn a_segment_has_its_name_to_the_letter() {
+    let all = look(&golden::clean().disk).2;
+    for (name, is_looked_at) in [
+        ("0000000000000001-000.seg", true),
+        ("00000000000000001-00.seg", true),
+        ("000000000000000A-00.seg", true),
+        ("000000000000001-00.seg", true),
+        ("0000000000000001.seg", true),
+        ("0000000000000001-00.seg.bak", false),
+        ("0000000000000001-00", false),
+    ] {
+        let disk = golden::clean().disk;
+        let bytes = disk.remove("0000000000000001-00.seg");
+        disk.edit(name, |file| *file = bytes);
+        let (scan, _, found) = look(&disk);
+        let is_foreign = scan.foreign.iter().any(|foreign| foreign.name == name);
+        assert_eq!((is_foreign, found == all), (!is_looked_at, is_looked_at), "{name}");
+        let gateway = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(8)).unwrap();
+        assert_eq!(gateway.recovery().segments, 2, "{name}");
+    }
+}
+
+/// A newer program's store names the file that says so.
+#[test]
+fn a_newer_version_is_named_with_its_file() {
+    let disk = golden::clean().disk;
+    edit_slots(&disk, &|slot| slot[8] = 9);
+    let refused = Gateway::open(FaultyDisk::over(disk), &GatewayConfig::new(8)).map(drop);
+    let Err(OpenError::FutureVersion { file, version }) = refused else { panic!("{refused:?}") };
+    assert_eq!((file.as_str(), version), ("superblock", 9));
+}
+
+/// A slot whose checksum is right and whose sizes no store has.
+#[test]
+fn a_superblock_with_sizes_that_cannot_be_is_none() {
+    let edited = |at: usize, value: u32| {
+        let disk = golden::clean().disk;
+        edit_slots(&disk, &|slot| slot[at..at + 4].copy_from_slice(&value.to_le_bytes()));
+        scan(&disk).unwrap().superblock
+    };
+    // Pages of a segment, and bytes of a page.
+    for pages in [SEGMENT_PAGES_MIN, 77, SEGMENT_PAGES_MAX] {
+        assert_eq!(edited(32, pages).map(|found| found.segment_pages), Some(pages));
+    }
+    for (at, value) in [
+        (32, 0),
+        (32, SEGMENT_PAGES_MIN - 1),
+        (32, SEGMENT_PAGES_MAX + 1),
+        (36, PAGE_BYTES as u32 / 2),
+        (36, 0),
+    ] {
+        assert_eq!(edited(at, value), None, "{value} at {at}");
+    }
+}
+
+/// A first page alone, under the name of a squeeze whose source is not there: it is what it says it is, and not
+/// what a cut left of that squeeze.
+#[test]
+fn a_first_page_under_a_squeeze_s_name_is_known_by_its_content() {
+    let disk = golden::clean().disk;
+    let mut bytes = disk.remove("0000000000000001-00.seg");
+    bytes.truncate(PAGE_BYTES);
+    disk.edit("0000000000000007-01.seg", |file| *file = bytes);
+    let (scan, ..) = look(&disk);
+    let found: Vec<_> = scan.segments.iter().map(|it| (it.segment, it.generation)).collect();
+    assert_eq!(found, [(0, 0), (1, 0), (2, 0)]);
+    assert_eq!(scan.segments[1].misplaced, Some(FileName::new("0000000000000001-00.seg")));
+}
+
+/// While a store is open its superblock does not say where its log ends.
+#[test]
+fn an_opening_takes_back_where_the_log_ended() {
+    let disk = FaultyDisk::default();
+    let mut gateway = Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap();
+    let sensor = gateway.register(SensorConfig::event(KEY)).unwrap();
+    gateway.append_event(sensor, 1, 1).unwrap();
+    gateway.shut_down(None, &mut |_| ());
+    drop(gateway);
+    let told = |disk: &FaultyDisk| {
+        let superblock = scan(disk.memory()).unwrap().superblock.unwrap();
+        (superblock.is_clean, superblock.last_lsn > 0)
+    };
+    assert_eq!(told(&disk), (true, true));
+    drop(Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap());
+    assert_eq!(told(&disk), (false, false));
+}
+
+/// What failed below is not lost on the way up: whoever prints an error with all its causes shows the disk's.
+#[test]
+fn an_error_leads_to_what_the_disk_said() {
+    let leads_to_disk = |error: &(dyn Error + 'static)| {
+        let causes = iter::successors(Some(error), |&error| error.source());
+        let last = causes.last().and_then(|error| error.downcast_ref::<io::Error>());
+        assert_eq!(last.map(ToString::to_string).as_deref(), Some("the disk failed"), "{error:?}");
+    };
+    let disk = FaultyDisk::over(golden::clean().disk);
+    disk.fail(Due { call: Call::SyncDir, fault: Fault::Io, nth: 0, times: 1 });
+    let refused = Gateway::open(disk, &GatewayConfig::new(8)).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Disk(_)), "{refused}");
+    leads_to_disk(&refused);
+    let disk = FaultyDisk::default();
+    let mut gateway = Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap();
+    let sensor = gateway.register(SensorConfig::event(KEY)).unwrap();
+    gateway.append_event(sensor, 1, 1).unwrap();
+    disk.fail(Due { call: Call::Sync, fault: Fault::Io, nth: 0, times: 1 });
+    leads_to_disk(&gateway.sync().unwrap_err());
+    let config = GatewayConfig { pool_bytes: 4_096, ..GatewayConfig::new(1_000) };
+    let refused = Gateway::open(FaultyDisk::default(), &config).map(drop).unwrap_err();
+    let cause = refused.source().expect("the pool's shape is why");
+    assert_eq!(cause.to_string(), refused.to_string());
+}
+
+/// A signal that comes into a read is no fault of the disk.
+#[test]
+fn an_interrupted_read_is_made_again() {
+    let sound = look(&golden::clean().disk).2;
+    for nth in 0..12 {
+        let disk = FaultyDisk::over(golden::clean().disk);
+        disk.fail(Due { call: Call::Read, fault: Fault::Interrupted, nth, times: 3 });
+        let found = scan(&disk).unwrap();
+        assert_eq!(disk.failed(), 3, "{nth}");
+        let held: u64 = found.sensors.iter().map(|sensor| sensor.held).sum();
+        assert_eq!((held, plan(&found).verdict), (sound.len() as u64, Verdict::Sound), "{nth}");
+    }
+}
+
+/// A store of several segments whose newest checkpoint rotted goes on from the one before; one that has no
+/// other is refused, untouched.
+#[test]
+fn an_opening_goes_back_to_the_checkpoint_before_and_no_further() {
+    let open = |disk: &MemoryDisk| {
+        Gateway::open(FaultyDisk::over(disk.clone()), &GatewayConfig::new(8))
+            .map(|gateway| gateway.recovery().records)
+    };
+    let writer = golden::clean();
+    let held = writer.sensors.values().map(|sensor| sensor.held().count() as u64).sum::<u64>();
+    let sound = MemoryDisk::new(writer.disk.files());
+    assert_eq!(open(&sound).unwrap(), held);
+    let rotten = MemoryDisk::new(writer.disk.files());
+    rotten.edit("0000000000000002-00.seg", |file| file[100] ^= 1);
+    assert!(open(&rotten).is_ok());
+
+    let disk = half_durable().disk;
+    assert_eq!(open(&MemoryDisk::new(disk.files())).unwrap(), 40);
+    disk.edit(FILE, |file| file[20] ^= 1);
+    let before = disk.files();
+    assert!(matches!(open(&disk), Err(OpenError::NoCheckpoint)));
+    let mut after = disk.files();
+    after.remove("lock");
+    assert!(before == after, "a refused opening changed something");
+}
+
+#[test]
+fn a_store_without_its_superblock_is_known_from_its_segments() {
+    let writer = golden::clean();
+    writer.disk.remove("superblock");
+    let found = scan(&writer.disk).unwrap();
+    let identity = found.identity.unwrap();
+    assert_eq!((identity.store_id, identity.from), (writer.store_id, IdentitySource::Head));
+    assert!(plan(&found).findings[0].text.contains("superblock"));
+}
