@@ -90,7 +90,8 @@ fn the_scenarios_of_the_figures_can_be_run() {
         let path = entry.unwrap().path();
         let overrides = Overrides { duration: Some("5s".to_owned()), ..Overrides::default() };
         let scenario = Scenario::load(&path, &overrides).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(scenario.disk.unwrap().squeezes, !path.to_string_lossy().contains("fresh"));
+        let name = path.file_stem().unwrap().to_string_lossy();
+        assert_eq!(scenario.disk.unwrap().squeezes, !name.contains("fresh"), "{name}");
         assert_eq!(outcome(&scenario).violation, None, "{}", path.display());
         count += 1;
     }

@@ -64,8 +64,6 @@ impl<D: Disk> Log<D> {
         self.fences.clear();
         if let Some(sealed) = self.segments.last_mut() {
             sealed.state = SegmentState::Sealed;
-            sealed.records = u32::try_from(fences.records).unwrap_or(u32::MAX);
-            sealed.live_records = sealed.records;
         }
         Ok(())
     }

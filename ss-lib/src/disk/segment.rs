@@ -29,9 +29,6 @@ pub(crate) struct Segment {
     pub(crate) witness: Option<(u64, u64)>,
     /// The index page that the last witness was found in: those before it have none any more.
     pub(crate) witness_page: u32,
-    /// Records that were live and that it held when that was last counted.
-    pub(crate) live_records: u32,
-    pub(crate) records: u32,
     pub(crate) generation: u8,
     /// Squeezing it was found not to be worth it.
     pub(crate) is_kept: bool,
@@ -46,8 +43,6 @@ impl Segment {
             data_page: 0,
             witness: None,
             witness_page: 0,
-            live_records: 0,
-            records: 0,
             generation,
             is_kept: false,
             state,

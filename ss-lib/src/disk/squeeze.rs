@@ -464,8 +464,7 @@ impl<D: Disk> Squeeze<D> {
             return Err(DiskError::new(Operation::Sync, name, error));
         }
         log.counts.segments_squeezed += 1;
-        let records = u32::try_from(fields.records).unwrap_or(u32::MAX);
-        log.replace(&work.old, Segment { records, live_records: records, ..work.new })?;
+        log.replace(&work.old, work.new)?;
         let was_suspect = work.old.state == SegmentState::Suspect;
         Ok(Squeezed::Replaced { segment: work.old.id, was_suspect })
     }

@@ -53,7 +53,7 @@ fn a_footer_names_the_index_pages_that_can_hold_a_key() {
         let fields = FooterFields { index_page: 5, index_pages: 7, records: 99, fence_step };
         let groups: Vec<&[&[u64]]> = pages.chunks(fence_step as usize).collect();
         let firsts: Vec<u64> = groups.iter().map(|group| group[0][0]).collect();
-        for key in 1..100 {
+        for key in (1..100).step_by(if cfg!(miri) { 30 } else { 1 }) {
             let found = pages_of(&fields, &firsts, key).unwrap();
             for (number, group) in groups.iter().enumerate() {
                 let is_beyond = firsts[number] > key;

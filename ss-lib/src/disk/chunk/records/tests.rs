@@ -221,7 +221,8 @@ fn an_extent_is_what_the_decoded_chunk_says_whatever_byte_is_changed() {
     let used = usize::from(u16::from_le_bytes([whole[6], whole[7]]));
     let (mut same, mut refused) = (0, 0);
     let changes = [0x01, 0x02, 0x40, 0x80, 0xFF];
-    for (at, change) in (16..used).flat_map(|at| changes.map(|change| (at, change))) {
+    let all = (16..used).flat_map(|at| changes.map(|change| (at, change)));
+    for (at, change) in all.step_by(if cfg!(miri) { 7 } else { 1 }) {
         let mut changed = whole.clone();
         changed[at] ^= change;
         let Some(view) = PageView::parse_unchecked(&changed) else { continue };
@@ -246,5 +247,6 @@ fn an_extent_is_what_the_decoded_chunk_says_whatever_byte_is_changed() {
             same += 1;
         }
     }
-    assert!(same > 500 && refused > 30, "{same} {refused}");
+    let share = if cfg!(miri) { 10 } else { 1 };
+    assert!(same > 500 / share && refused > 30 / share, "{same} {refused}");
 }
