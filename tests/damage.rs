@@ -12,8 +12,8 @@
 use ss_lib::{
     SensorKey,
     disk::{
-        LOST_RANGES_MAX, PAGE_BYTES, PageClass, RepairError, RepairOptions, Scan, Verdict,
-        decode_page, plan, repair, scan,
+        LOST_RANGES_MAX, Operation, PAGE_BYTES, PageClass, RepairError, RepairOptions, Scan,
+        ScanError, Verdict, decode_page, plan, repair, scan,
     },
 };
 use ss_tests::disk::{
@@ -487,6 +487,8 @@ fn a_repair_that_the_disk_refuses_something_is_no_repair() {
         disk.edit(first, |file| file[PAGE_BYTES + 99] ^= 1);
         let bytes = disk.files()[second].clone();
         disk.edit("00000000000000aa-00.seg", |file| *file = bytes);
+        // A repair was killed here before.
+        disk.edit("lost+found/new-segment", |file| file.push(1));
         FaultyDisk::over(disk)
     };
     let whole = damaged();
@@ -505,6 +507,19 @@ fn a_repair_that_the_disk_refuses_something_is_no_repair() {
         }
     }
     assert!(calls.map(|call| whole.calls(call)).iter().sum::<u64>() > 12);
+    // A file that is not opened is none that is not there: nothing is made in its place.
+    let opens = whole.calls(Call::Open) as u32;
+    for nth in 0..opens {
+        let disk = damaged();
+        disk.fail(Due { call: Call::Open, fault: Fault::Io, nth, times: 1 });
+        let refused = repair(&disk, &RepairOptions { now_ms: 1 });
+        let error = match refused {
+            Err(RepairError::Disk(error) | RepairError::Scan(ScanError::Disk(error))) => error,
+            other => panic!("{nth}: {other:?}"),
+        };
+        assert_eq!(error.operation, Operation::Open, "{nth}: {error}");
+    }
+    assert!(opens > 12, "{opens}");
 }
 
 /// So many ranges are lost that a look does not list all: it counts those beyond, and forgets none.

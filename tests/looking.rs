@@ -11,11 +11,13 @@ use ss_lib::{
     SensorKey,
     disk::{
         Action, CutReason, Durable, Exported, FileName, Operation, PAGE_BYTES, PageClass,
-        PageFault, RecordFilter, Records, Role, SensorScan, SetAside, Verdict, decode_page, scan,
+        PageFault, RecordFilter, Records, Role, SalvageOptions, SensorScan, SetAside, Verdict,
+        decode_page, salvage, scan,
     },
 };
 use ss_tests::disk::{
     damage::{look, mend},
+    faulty::{Call, Due, Fault, FaultyDisk},
     golden,
     memory::MemoryDisk,
     page::{Page, Place},
@@ -248,6 +250,32 @@ fn what_a_hole_explains_is_not_lost() {
     assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
 }
 
+/// Of one sensor, records by each clock and of each form: what is saved of them is the same.
+#[test]
+fn what_changes_among_a_sensors_records_is_saved_with_them() {
+    let begin = sensor(0, 0);
+    // Forms and clocks as the format codes them: events of three clocks, a series by two.
+    let event = vec![0_u8; 16];
+    let series = [&[5][..], &[7; 8]].concat();
+    for tags in [[0xA1, 0x61, 0x21, 0x81, 0x41], [0x41, 0x81, 0x21, 0x61, 0xA1]] {
+        let chunks: Vec<Vec<u8>> = (0..)
+            .zip(tags)
+            .map(|(place, tag)| {
+                let is_event = tag & 0x30 == 0x20;
+                [&[tag, 2, 2 * place, 2, 0][..], if is_event { &event } else { &series }].concat()
+            })
+            .collect();
+        let chunks: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+        let old = by_hand(1, &[&[&begin], &chunks]);
+        let records = read(&old, RecordFilter::default());
+        let fresh = MemoryDisk::default();
+        let options = SalvageOptions { is_everything: false, store_id: [3; 16], now_ms: 1 };
+        let salvaged = salvage(&old, &fresh, &options).unwrap();
+        assert_eq!((records.len(), salvaged.records, salvaged.lost), (10, 10, 0));
+        assert_eq!(read(&fresh, RecordFilter::default()), records);
+    }
+}
+
 /// What is done to a segment's file.
 type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
 
@@ -430,6 +458,14 @@ fn a_segment_that_its_owner_erased_meanwhile_is_left_out() {
     let count = records.next_records(&mut out).unwrap();
     assert!(count > 0 && count < all.len());
     assert_eq!(out[..count], all[all.len() - count..]);
+    // A disk that does not open it is another matter.
+    let disk = FaultyDisk::over(golden::clean().disk);
+    let found = scan(&disk).unwrap();
+    disk.fail(Due { call: Call::Open, fault: Fault::Io, nth: 1, times: 1 });
+    let mut records = Records::new(&disk, &found, RecordFilter::default());
+    let mut out = vec![Exported::default(); all.len() + 1];
+    let refused = records.next_records(&mut out).unwrap_err();
+    assert_eq!((refused.operation, disk.failed()), (Operation::Open, 1));
 }
 
 /// A person tells states apart by their names alone.

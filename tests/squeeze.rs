@@ -166,3 +166,51 @@ fn a_sensor_in_every_page_of_a_segment_of_the_default_size_is_found_by_its_index
         assert!(read < 4_096 * 3 / 2, "{read} pages for {records} records");
     }
 }
+
+/// A squeeze goes on over several ticks. The segment that it reads is not erased meanwhile though nobody needs it
+/// any more, and nothing fails; all others are, but the newest.
+#[test]
+fn a_segment_is_erased_when_its_squeeze_has_ended() {
+    let config = GatewayConfig {
+        pool_bytes: 8 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 256 << 10,
+        reserve_bytes: 0,
+        ..GatewayConfig::new(40)
+    };
+    let disk = FaultyDisk::over(MemoryDisk::default());
+    let mut gateway = Gateway::open(disk.clone(), &config).unwrap();
+    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+    let all: Vec<_> = (0..40).map(register).collect();
+    let names = || disk.memory().files().into_keys().collect::<Vec<_>>();
+    let squeezed = || names().into_iter().find(|name| name.ends_with("-01.seg"));
+    let mut now_ms = 0;
+    while squeezed().is_none() {
+        for &sensor in all.iter().cycle().take(400) {
+            gateway.append_event(sensor, 1, now_ms).unwrap();
+            now_ms += 1;
+        }
+        gateway.sync().unwrap();
+        gateway.tick(now_ms);
+        assert!(gateway.disk().segments < 9, "nothing is squeezed");
+    }
+    let new = squeezed().unwrap();
+    let old = new.replace("-01", "-00");
+    assert!(names().contains(&old), "the squeeze is under way");
+    let mut out = vec![Record::default(); 4_096];
+    for &sensor in &all {
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            gateway.ack(token).unwrap();
+        }
+    }
+    gateway.sync().unwrap();
+    now_ms += 1_000;
+    gateway.tick(now_ms);
+    assert_eq!(gateway.disk().segments, 2, "{:?}", names());
+    for _ in 0..20 {
+        now_ms += 1_000;
+        gateway.tick(now_ms);
+        assert!(gateway.health().is_ok(), "{:?}", gateway.health());
+    }
+    assert_eq!((gateway.disk().segments, names().len()), (1, 2), "{:?}", names());
+}

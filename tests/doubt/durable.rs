@@ -7,7 +7,7 @@ use super::support::{
 use ss_lib::{
     Sensor,
     disk::{
-        plan, scan,
+        Disk, plan, scan,
         sim::{Call, Due, Image, Outcome, SimDisk, SimFault},
     },
     gateway::{Gateway, GatewayConfig, HealthCause},
@@ -346,4 +346,40 @@ fn an_orderly_end_leaves_nothing_in_doubt() {
         assert_eq!(gateway.recovery().was_clean, !refuses);
         check_durable(&mut gateway, &sensors, &said);
     }
+}
+
+/// An orderly end makes durable what a failed sync has left where it lies. A squeeze of it that is under way is
+/// given up first: it would take the place of what is sound by then.
+#[test]
+fn an_orderly_end_gives_up_the_squeeze_of_what_it_makes_durable() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let (mut gateway, sensors) = open(&disk);
+    add(&mut gateway, &sensors, 20);
+    gateway.sync().unwrap();
+    gateway.tick(0);
+    add(&mut gateway, &sensors, 400);
+    fail_next_sync(&disk);
+    assert!(gateway.sync().is_err());
+    gateway.sync().unwrap();
+    let names = || {
+        let mut names = Vec::new();
+        disk.list(&mut |name, _| names.push(name.to_owned())).unwrap();
+        names.retain(|name| name.ends_with(".seg"));
+        names.sort();
+        names
+    };
+    let [old, next] = ["0000000000000001-00.seg", "0000000000000002-00.seg"];
+    assert_eq!(names(), [old, next]);
+    gateway.tick(1_000);
+    assert_eq!(names(), [old, "0000000000000001-01.seg", next], "the squeeze is under way");
+    let report = gateway.shut_down(None, &mut |_| ());
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(names(), [old, next]);
+    let said = levels(&gateway, &sensors);
+    assert!(said.iter().all(|levels| levels.durable_seq == 420), "{said:?}");
+    drop(gateway);
+    disk.cut_power(Outcome::Nothing, 1);
+    let (mut gateway, sensors) = open(&disk);
+    assert!(gateway.recovery().was_clean);
+    check_durable(&mut gateway, &sensors, &said);
 }

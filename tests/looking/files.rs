@@ -5,7 +5,7 @@ use ss_lib::{
     SensorConfig, crc32c_append,
     disk::{
         FileName, IdentitySource, OpenError, PAGE_BYTES, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN,
-        ScanError, Verdict, plan, scan,
+        Scan, ScanError, Verdict, plan, scan,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -180,6 +180,31 @@ fn an_interrupted_read_is_made_again() {
         let held: u64 = found.sensors.iter().map(|sensor| sensor.held).sum();
         assert_eq!((held, plan(&found).verdict), (sound.len() as u64, Verdict::Sound), "{nth}");
     }
+}
+
+/// Whoever looks has no lock. A file that its owner erased between the list and the reading is no fault: the list
+/// is asked for again, though not for ever, and not after another error.
+#[test]
+fn a_look_begins_again_where_a_file_went_away() {
+    let sound = look(&golden::clean().disk).2.len() as u64;
+    let failing = |fault, times| {
+        let disk = FaultyDisk::over(golden::clean().disk);
+        disk.fail(Due { call: Call::Open, fault, nth: 1, times });
+        (scan(&disk), disk.failed())
+    };
+    for times in 1..=8 {
+        let (found, failed) = failing(Fault::Missing, times);
+        let held: u64 = found.unwrap().sensors.iter().map(|sensor| sensor.held).sum();
+        assert_eq!((held, failed), (sound, u64::from(times)));
+    }
+    let kind = |found: Result<Scan, ScanError>| match found {
+        Err(ScanError::Disk(error)) => error.error.kind(),
+        other => panic!("{other:?}"),
+    };
+    let (found, failed) = failing(Fault::Missing, 1_000);
+    assert_eq!((kind(found), failed), (io::ErrorKind::NotFound, 9));
+    let (found, failed) = failing(Fault::Io, 1);
+    assert_eq!((kind(found), failed), (io::ErrorKind::Other, 1));
 }
 
 /// A store of several segments whose newest checkpoint rotted goes on from the one before; one that has no

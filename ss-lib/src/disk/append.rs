@@ -191,3 +191,6 @@ pub(crate) enum Control {
     Loss(LossChunk),
     Clock(ClockChunk),
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,9 +115,7 @@ impl<D: Disk> Squeeze<D> {
     pub(crate) fn begin(&mut self, log: &mut Log<D>, index: usize) -> Result<bool, DiskError> {
         let Some(old) = log.segments.get(index) else { return Ok(false) };
         let Some(generation) = old.generation.checked_add(1) else { return Ok(false) };
-        let mut new =
-            Segment { generation, ..Segment::new(old.id, generation, SegmentState::Sealed) };
-        new.pages = 0;
+        let new = Segment::new(old.id, generation, SegmentState::Sealed);
         let first_lsn = match log.cache.page(&log.disk, &old, 0) {
             Ok(view) => view.info.lsn,
             Err(ReadFault::Disk(error)) => return Err(error),

@@ -20,6 +20,8 @@ pub enum Call {
     Unlink,
     Read,
     SetLen,
+    /// Not written down: it changes nothing.
+    Open,
 }
 
 /// How it fails.
@@ -38,6 +40,8 @@ pub enum Fault {
     /// The same, and what it says is that there is no space: a disk that is smaller than its file system
     /// believes.
     DroppedFull,
+    /// There is no such file any more.
+    Missing,
 }
 
 /// A fault that is due at the `nth` call from when it was set, 0 the next one, and at so many more.
@@ -155,7 +159,7 @@ impl FaultyDisk {
     fn enter(&self, call: Call, name: &str) -> Option<Fault> {
         let mut script = self.script();
         *script.counts.entry(call).or_default() += 1;
-        if script.is_recording {
+        if script.is_recording && call != Call::Open {
             script.done.push((call, name.to_owned()));
         }
         let at = script.due.iter_mut().position(|due| {
@@ -181,6 +185,7 @@ fn error(fault: Fault) -> io::Error {
     match fault {
         Fault::NoSpace | Fault::DroppedFull => io::ErrorKind::StorageFull.into(),
         Fault::Interrupted => io::ErrorKind::Interrupted.into(),
+        Fault::Missing => io::ErrorKind::NotFound.into(),
         Fault::Io | Fault::Short | Fault::Dropped => io::Error::other("the disk failed"),
     }
 }
@@ -193,10 +198,12 @@ impl Disk for FaultyDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<String> {
+        self.plain(Call::Open, name)?;
         self.memory.open(name)
     }
 
     fn open_writable(&self, name: &str) -> io::Result<String> {
+        self.plain(Call::Open, name)?;
         self.memory.open_writable(name)
     }
 

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers are tests too")]
 
-use super::{Log, LogSizes};
+use super::{LSN_KEPT, Log, LogSizes};
 use crate::disk::{
-    Origin,
-    sim::{Call, Due, SimDisk, SimFault},
+    Origin, PAGE_BYTES,
+    sim::{Call, Due, Image, SimDisk, SimFault},
 };
 use std::sync::Arc;
 
@@ -79,4 +79,58 @@ fn a_late_failure_makes_no_sealed_segment_suspect() {
     assert_eq!(log.suspects(), 1);
     let _ = log.synced(&late, Err(std::io::ErrorKind::Other.into()));
     assert_eq!(log.suspects(), 1);
+}
+
+/// A segment that is sealed is nobody's to append to, and what is asked of the open one is of none.
+#[test]
+fn behind_a_seal_no_segment_is_open() {
+    let (_, mut log) = log();
+    let open = log.segments.last().unwrap().id;
+    assert!(log.is_open() && !log.has_partial_page());
+    assert_eq!((log.open_segment_id(), log.open_data_pages()), (open, 1));
+    log.seal().unwrap();
+    let last = log.segments.last().unwrap();
+    assert!(!log.is_open() && last.pages > last.data_page + 1);
+    assert_eq!((log.open_segment_id(), log.open_data_pages()), (open + 1, 0));
+    begin_segment(&mut log);
+    log.begin_sector();
+    assert!(!log.has_partial_page());
+    assert!(log.appender.put_chunk(|page| page.push_checkpoint_end(0)));
+    assert!(log.has_partial_page());
+    log.drop_partial_page();
+    assert!(!log.has_partial_page() && log.appender.is_empty());
+}
+
+/// The last 2^20 numbers of pages are for what takes records away.
+#[test]
+fn the_last_numbers_are_kept_for_acknowledgements() {
+    let (_, mut log) = log();
+    log.next_lsn = u64::MAX - LSN_KEPT;
+    log.check_numbers().unwrap();
+    log.next_lsn += 1;
+    let error = log.check_numbers().unwrap_err().to_string();
+    assert!(error.contains("the numbers of pages are used up"), "{error}");
+}
+
+/// Every sync is counted that mending what a failed one left has asked for: one of what the kernel may hold, and
+/// one of what was written again.
+#[test]
+fn the_syncs_of_a_mending_are_counted() {
+    let disk = SimDisk::crashable_from(&Image::default());
+    let sizes = LogSizes { segment_pages: 16, segments_max: 8, sensors_max: 1 };
+    let opened = Log::recover(Arc::new(disk.clone()), sizes, &Origin::default(), 0);
+    let mut log = opened.unwrap().0;
+    begin_segment(&mut log);
+    write_page(&mut log);
+    disk.fail(Due { call: Call::Sync, fault: SimFault::Io, nth: 0, times: 1 });
+    assert!(log.sync_now().is_err());
+    let (before, written) = (log.counts.fsyncs, log.counts.bytes_written);
+    let index = log.segments.len() - 1;
+    assert!(log.settle_suspect(index).unwrap());
+    assert_eq!(log.counts.fsyncs, before + 2);
+    // The page that the sync should have made durable.
+    assert_eq!(log.counts.bytes_written, written + PAGE_BYTES as u64);
+    let (before, written) = (log.counts.fsyncs, log.counts.bytes_written);
+    assert!(log.settle_suspect(index).unwrap());
+    assert_eq!((log.counts.fsyncs, log.counts.bytes_written), (before + 1, written));
 }

@@ -210,3 +210,6 @@ fn fitting(mut losses: Vec<LossChunk>, sensors: usize, identity: &Identity) -> V
     losses.drain(..losses.len().saturating_sub(room));
     losses
 }
+
+#[cfg(test)]
+mod tests;

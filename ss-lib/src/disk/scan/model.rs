@@ -394,3 +394,6 @@ impl Durable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
