@@ -383,3 +383,38 @@ fn an_orderly_end_gives_up_the_squeeze_of_what_it_makes_durable() {
     assert!(gateway.recovery().was_clean);
     check_durable(&mut gateway, &sensors, &said);
 }
+
+/// What a failed sync left is made durable by a squeeze, but for a page of it that rotted meanwhile: what stood in
+/// that is not called durable, and the store says that it is damaged.
+#[test]
+fn a_squeeze_calls_nothing_durable_that_it_could_not_read() {
+    for rots in [false, true] {
+        let disk = SimDisk::crashable_from(&Image::default());
+        let (mut gateway, sensors) = open(&disk);
+        add(&mut gateway, &sensors, 20);
+        gateway.sync().unwrap();
+        gateway.tick(0);
+        // More than RAM holds, in pages that are half full.
+        for page in 1..=10 {
+            add(&mut gateway, &sensors, 45);
+            gateway.tick(page * 3_000 - 1_000);
+            gateway.tick(page * 3_000);
+        }
+        fail_next_sync(&disk);
+        add(&mut gateway, &sensors, 1);
+        assert!(gateway.sync().is_err());
+        gateway.sync().unwrap();
+        if rots {
+            disk.edit(|image| image.flip("0000000000000001-00.seg", 3 * 4096 + 40, 0));
+        }
+        (40..60).for_each(|second| gateway.tick(second * 1_000));
+        assert_eq!(gateway.disk().segments_squeezed, 1, "{:?}", gateway.disk());
+        assert_eq!(gateway.health().has(HealthCause::Damaged), rots);
+        // The next commit says what is durable by then.
+        add(&mut gateway, &sensors, 1);
+        gateway.sync().unwrap();
+        let said = levels(&gateway, &sensors);
+        let durable_seq = if rots { 20 } else { 472 };
+        assert!(said.iter().all(|levels| levels.durable_seq == durable_seq), "{said:?}");
+    }
+}

@@ -4,8 +4,8 @@ use super::{FILE, KEY, half_durable, look};
 use ss_lib::{
     SensorConfig, crc32c_append,
     disk::{
-        FileName, IdentitySource, OpenError, PAGE_BYTES, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN,
-        Scan, ScanError, Verdict, plan, scan,
+        FileName, IdentitySource, LostPlace, OpenError, PAGE_BYTES, Role, SEGMENT_PAGES_MAX,
+        SEGMENT_PAGES_MIN, Scan, ScanError, Verdict, plan, scan,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -13,6 +13,7 @@ use ss_tests::disk::{
     faulty::{Call, Due, Fault, FaultyDisk},
     golden,
     memory::MemoryDisk,
+    store::StoreWriter,
 };
 use std::{error::Error, io, iter};
 
@@ -241,4 +242,104 @@ fn a_store_without_its_superblock_is_known_from_its_segments() {
     let identity = found.identity.unwrap();
     assert_eq!((identity.store_id, identity.from), (writer.store_id, IdentitySource::Head));
     assert!(plan(&found).findings[0].text.contains("superblock"));
+}
+
+/// A store's newest segment that cannot be read at all, as a cut of its creation leaves it, is no damage where
+/// nothing else was ever in the store or an older segment says what was. Else it is.
+#[test]
+fn an_unreadable_newest_segment_is_damage_where_it_may_have_held_something() {
+    let verdict = |segments: u64, pages: usize| {
+        let disk = half_durable().disk;
+        disk.remove(FILE);
+        for segment in 0..segments {
+            let name = format!("{segment:016x}-00.seg");
+            disk.edit(&name, |file| file.resize(pages * PAGE_BYTES, 0xE5));
+        }
+        plan(&scan(&disk).unwrap()).verdict
+    };
+    assert_eq!((verdict(1, 1), verdict(1, 16)), (Verdict::Sound, Verdict::Sound));
+    assert_eq!((verdict(1, 17), verdict(2, 1)), (Verdict::Damaged, Verdict::Damaged));
+    let disk = golden::clean().disk;
+    disk.edit("0000000000000003-00.seg", |file| file.resize(PAGE_BYTES, 0xE5));
+    assert_eq!(plan(&scan(&disk).unwrap()).verdict, Verdict::Sound);
+}
+
+/// A store without sensors says why, and one with too many for a look says how many chunks it left out.
+#[test]
+fn a_look_says_why_it_found_no_sensor() {
+    let says = |disk: &MemoryDisk, text: &str| {
+        let findings = plan(&scan(disk).unwrap()).findings;
+        assert!(findings.iter().any(|finding| finding.text.contains(text)), "{text}: {findings:?}");
+    };
+    let disk = FaultyDisk::default();
+    let mut gateway = Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap();
+    gateway.shut_down(None, &mut |_| ());
+    drop(gateway);
+    says(disk.memory(), "no sensor was ever written");
+    drop(Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap());
+    says(disk.memory(), "there is no segment");
+    let disk = half_durable().disk;
+    disk.edit(FILE, |file| file.fill(0xE5));
+    says(&disk, "no sensor is found");
+
+    let mut found = scan(&golden::clean().disk).unwrap();
+    let is_told = |found: &Scan| {
+        plan(found).findings.iter().any(|finding| finding.text.contains("chunks of sensors beyond"))
+    };
+    assert!(!is_told(&found));
+    found.sensors_beyond_limit = 3;
+    assert!(is_told(&found));
+}
+
+/// Without a superblock the store is the one that most segments are of, whatever their identities' order.
+#[test]
+fn most_segments_say_which_store_it_is() {
+    for other_id in [[0; 16], [0xFF; 16]] {
+        let disk = golden::clean().disk;
+        disk.remove("superblock");
+        let mut other = StoreWriter::new(other_id, 9, 1, 1);
+        other.register(KEY, None, 0);
+        other.begin();
+        let (name, bytes) =
+            other.disk.files().into_iter().find(|(name, _)| name.ends_with(".seg")).unwrap();
+        disk.edit(&name, |file| *file = bytes);
+        let found = scan(&disk).unwrap();
+        assert_eq!(found.identity.unwrap().store_id, golden::clean().store_id);
+        let role = found.segments.iter().find(|segment| segment.segment == 9).unwrap().role;
+        assert_eq!(role, Role::OtherStore(other_id));
+    }
+}
+
+/// When it was created and last opened a store says by the machine's clock.
+#[test]
+fn a_superblock_says_when_it_was_opened() {
+    let disk = FaultyDisk::default();
+    for (now_ms, created_ms) in [(5_000, 5_000), (9_000, 5_000)] {
+        disk.set_now_ms(now_ms);
+        drop(Gateway::open(disk.clone(), &GatewayConfig::new(1)).unwrap());
+        let superblock = scan(disk.memory()).unwrap().superblock.unwrap();
+        assert_eq!((superblock.created_ms, superblock.opened_ms), (created_ms, now_ms));
+    }
+}
+
+/// A gap is blamed on what lies in it, and not on a bad page behind the records that follow it.
+#[test]
+fn what_is_missing_with_a_segment_is_not_blamed_on_a_bad_page_behind_it() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    writer.register(KEY, None, 0);
+    writer.begin();
+    for _ in 0..4 {
+        writer.add(KEY, 10);
+        writer.spill();
+        writer.add(KEY, 10);
+        writer.spill();
+        writer.roll();
+    }
+    writer.disk.remove("0000000000000001-00.seg");
+    writer.disk.edit("0000000000000003-00.seg", |file| file[PAGE_BYTES + 40] ^= 1);
+    let (scan, ..) = look(&writer.disk);
+    let places: Vec<_> =
+        scan.lost.iter().map(|lost| (lost.first_seq, lost.count, lost.place)).collect();
+    let bad = LostPlace::Pages { segment: 3, generation: 0, first_page: 1, pages: 1 };
+    assert_eq!(places, [(20, 20, LostPlace::Segments { first: 1, count: 1 }), (60, 10, bad)]);
 }
