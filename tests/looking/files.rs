@@ -2,10 +2,11 @@
 
 use super::{FILE, KEY, half_durable, look};
 use ss_lib::{
-    SensorConfig, crc32c_append,
+    SensorConfig, SensorKey, crc32c_append,
     disk::{
-        FileName, IdentitySource, LostPlace, OpenError, PAGE_BYTES, Role, SEGMENT_PAGES_MAX,
-        SEGMENT_PAGES_MIN, Scan, ScanError, Verdict, plan, scan,
+        Action, FileName, IdentitySource, LostPlace, OpenError, PAGE_BYTES, PageClass, Role,
+        SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN, Scan, ScanError, Verdict, decode_page, plan, scan,
+        scan_with,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -307,6 +308,9 @@ fn most_segments_say_which_store_it_is() {
         assert_eq!(found.identity.unwrap().store_id, golden::clean().store_id);
         let role = found.segments.iter().find(|segment| segment.segment == 9).unwrap().role;
         assert_eq!(role, Role::OtherStore(other_id));
+        // Its pages are sound where they belong.
+        let dump = decode_page(&disk, &found, &FileName::new(&name), 0).unwrap();
+        assert_eq!(dump.class, PageClass::Valid);
     }
 }
 
@@ -342,4 +346,68 @@ fn what_is_missing_with_a_segment_is_not_blamed_on_a_bad_page_behind_it() {
         scan.lost.iter().map(|lost| (lost.first_seq, lost.count, lost.place)).collect();
     let bad = LostPlace::Pages { segment: 3, generation: 0, first_page: 1, pages: 1 };
     assert_eq!(places, [(20, 20, LostPlace::Segments { first: 1, count: 1 }), (60, 10, bad)]);
+}
+
+/// Segments that are missing in two places are two gaps, also where as many are.
+#[test]
+fn every_gap_of_missing_segments_is_named_once() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let keys = [KEY, SensorKey { id: KEY.id + 1, ..KEY }];
+    for key in keys {
+        writer.register(key, None, 0);
+    }
+    writer.begin();
+    for _ in 0..6 {
+        for key in keys {
+            writer.add(key, 10);
+        }
+        writer.spill();
+        writer.roll();
+    }
+    for segment in [1, 3, 4] {
+        writer.disk.remove(&format!("{segment:016x}-00.seg"));
+    }
+    let missing: Vec<_> = look(&writer.disk)
+        .1
+        .missing
+        .iter()
+        .map(|it| (it.first, it.count, it.records_lost))
+        .collect();
+    assert_eq!(missing, [(1, 1, 20), (3, 2, 40)]);
+    writer.disk.remove("0000000000000005-00.seg");
+    writer.disk.remove("0000000000000002-00.seg");
+    let missing = look(&writer.disk).1.missing;
+    assert_eq!((missing.len(), missing[0].first, missing[0].count), (1, 1, 5));
+}
+
+/// A sensor without a definition, or with counts that do not add up, is said, and mended by a new checkpoint.
+#[test]
+fn what_is_wrong_with_a_sensor_is_said_and_mended() {
+    let sound = scan(&golden::clean().disk).unwrap();
+    for (is_defined, is_conserved) in [(true, true), (false, true), (true, false), (false, false)] {
+        let mut found = sound.clone();
+        found.sensors[0].is_defined = is_defined;
+        found.sensors[1].is_conserved = is_conserved;
+        let plan = plan(&found);
+        let says = |text: &str| plan.findings.iter().any(|finding| finding.text.contains(text));
+        assert_eq!(says("known from their records alone: 1 sensor"), !is_defined);
+        assert_eq!(says("counts that do not add up: 1 sensor"), !is_conserved);
+        let mends = plan.actions.iter().any(|it| matches!(it, Action::WriteCheckpoint { .. }));
+        assert_eq!(mends, !(is_defined && is_conserved));
+    }
+}
+
+/// Whoever waits for a look sees how far it is: after each segment, and at last that it is done.
+#[test]
+fn a_look_tells_how_far_it_is() {
+    let mut told = Vec::new();
+    let found = scan_with(&golden::clean().disk, &mut |at| told.push(at)).unwrap();
+    let pages: Vec<u64> = found.segments.iter().map(|it| u64::from(it.pages)).collect();
+    let done: Vec<u64> = told.iter().map(|at| at.pages_done).collect();
+    let sums = |sum: &mut u64, pages: &u64| {
+        *sum += pages;
+        Some(*sum)
+    };
+    assert_eq!(done, pages.iter().scan(0, sums).collect::<Vec<_>>());
+    assert!(told.iter().all(|at| at.pages_all == pages.iter().sum::<u64>()) && told.len() > 2);
 }

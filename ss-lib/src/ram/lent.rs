@@ -459,6 +459,7 @@ mod tests {
             Store::open_lent(Config::default(), geometry(), memory).map(|_| ())
         };
         assert_eq!(refused(|_| ()), Ok(()));
+        assert!(LentError.to_string().contains("do not fit each other"));
         assert_eq!(refused(|memory| memory.words = &memory.words[1..]), Err(LentError));
         assert_eq!(refused(|memory| memory.links = &memory.links[1..]), Err(LentError));
         assert_eq!(

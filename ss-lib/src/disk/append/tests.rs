@@ -52,6 +52,7 @@ fn a_page_is_waited_for_from_its_first_chunk_on() {
     appender.seal_page();
     // The buffer is full.
     assert_eq!(appender.put_records(&header(4), &[0; 8]), 0);
+    assert!(!appender.put_chunk(|page| page.push_checkpoint_end(1)));
     assert_eq!(state(&appender), (false, false, 2, 14));
     assert_eq!(appender.keys(), [Some((2, 2)), Some((3, 9))]);
     for (number, page) in (12..).zip(appender.bytes().chunks_exact(PAGE_BYTES)) {

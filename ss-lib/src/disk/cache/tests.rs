@@ -8,7 +8,7 @@ use crate::disk::{
     io::Disk,
     page::{PageBuilder, PageFault, PageInfo},
     segment::SegmentState,
-    sim::{Image, SimDisk},
+    sim::{Call, Due, Image, SimDisk, SimFault},
 };
 
 const STORE: [u8; 16] = [7; 16];
@@ -116,4 +116,29 @@ fn a_page_with_a_wrong_checksum_is_not_kept() {
     assert_eq!(cache.claimed_lsn(&disk, &segment, 8), None);
     flip();
     assert_eq!(lsn(&mut cache, &disk, (&segment, 9), 1), 9);
+}
+
+/// Pages are held of a file that lost its end: all that are there. A disk that does not read is another matter,
+/// whether it fails at once or where the pages are read one by one.
+#[test]
+fn what_is_held_of_a_file_that_lost_its_end_is_what_is_there() {
+    let disk = SimDisk::new(&Image::default());
+    let segment = segment(&disk, 1);
+    let file = disk.open_writable(segment.name().as_str()).unwrap();
+    disk.set_len(&file, 20 * PAGE_BYTES as u64 + 9).unwrap();
+    let mut cache = PageCache::new(STORE);
+    cache.hold(&disk, &segment, 14..24).unwrap();
+    let calls = disk.calls();
+    for page in 14..20 {
+        assert_eq!(lsn(&mut cache, &disk, (&segment, page), 1), u64::from(page));
+    }
+    assert_eq!(disk.calls(), calls);
+    let empty = cache.page_ahead(&disk, &segment, 21, 1).map(|view| view.info.lsn);
+    assert!(matches!(empty, Err(ReadFault::Page(PageFault::Empty))));
+    for nth in [0, 1, 4] {
+        disk.fail(Due { call: Call::Read, fault: SimFault::Io, nth, times: 1 });
+        assert!(cache.hold(&disk, &segment, 14..24).is_err(), "{nth}");
+    }
+    disk.fail(Due { call: Call::Read, fault: SimFault::Io, nth: 0, times: 1 });
+    assert!(cache.hold(&disk, &segment, 0..10).is_err());
 }

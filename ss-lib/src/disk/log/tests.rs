@@ -4,7 +4,8 @@
 
 use super::{LSN_KEPT, Log, LogSizes};
 use crate::disk::{
-    Origin, PAGE_BYTES,
+    Disk, Operation, Origin, PAGE_BYTES,
+    segment::{Segment, SegmentState},
     sim::{Call, Due, Image, SimDisk, SimFault},
 };
 use std::sync::Arc;
@@ -133,4 +134,22 @@ fn the_syncs_of_a_mending_are_counted() {
     let (before, written) = (log.counts.fsyncs, log.counts.bytes_written);
     assert!(log.settle_suspect(index).unwrap());
     assert_eq!((log.counts.fsyncs, log.counts.bytes_written), (before + 1, written));
+}
+
+/// What stands under the next segment's name is taken away first. Where that fails no segment is begun: only that
+/// nothing stood there is no failure.
+#[test]
+fn a_segment_is_not_begun_over_a_file_that_stays() {
+    let (disk, mut log) = log();
+    log.seal().unwrap();
+    let name = log.open_name();
+    let next = Segment::new(log.open_segment_id(), 0, SegmentState::Open).name();
+    assert_ne!(next.as_str(), name.as_str());
+    disk.create(next.as_str()).unwrap();
+    disk.fail(Due { call: Call::Unlink, fault: SimFault::Io, nth: 0, times: 1 });
+    let error = log.create_segment().unwrap_err();
+    assert_eq!((error.operation, error.file.as_str()), (Operation::Unlink, next.as_str()));
+    assert!(!log.is_open());
+    begin_segment(&mut log);
+    assert!(log.is_open());
 }

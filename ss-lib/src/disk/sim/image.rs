@@ -197,11 +197,9 @@ impl Image {
     }
 
     /// Drops the content of files that have no name and that `is_needed` does not want.
-    pub(super) fn drop_nameless(&mut self, is_needed: impl Fn(u32) -> bool) {
+    pub(super) fn drop_nameless(&mut self) {
         let Self { names, files, .. } = self;
-        files.retain(|(number, _)| {
-            names.iter().any(|(_, named)| named == number) || is_needed(*number)
-        });
+        files.retain(|(number, _)| names.iter().any(|(_, named)| named == number));
     }
 
     /// The same image with the files' numbers beginning anew, and without those that have no name.

@@ -88,14 +88,6 @@ impl Step {
         matches!(self, Self::Create { .. } | Self::Unlink { .. } | Self::Rename { .. })
     }
 
-    /// The file that gets a name by it.
-    const fn names(&self) -> Option<u32> {
-        match self {
-            Self::Create { file, .. } | Self::Rename { file, .. } => Some(*file),
-            _ => None,
-        }
-    }
-
     /// Does it to `image`, whole.
     pub(super) fn apply(&self, image: &mut Image) {
         match self {
@@ -208,10 +200,8 @@ impl Crashable {
             }
             Step::SyncDir => {
                 self.settle(|waiting| waiting.step.is_of_directory());
-                let Self { durable, waiting, .. } = self;
-                durable.drop_nameless(|file| {
-                    waiting.iter().any(|waiting| waiting.step.names() == Some(file))
-                });
+                // Nothing waits any more that could give one of them a name.
+                self.durable.drop_nameless();
             }
             Step::PowerCut(left) => *self = Self::new((**left).clone()),
             step => self.waiting.push(Waiting::new(step.clone())),

@@ -171,3 +171,38 @@ fn numbers_in_doubt_are_held_until_they_are_skipped() {
     assert_eq!(doubt.skipped(&mut chunk, &(140..150), 40, 130), 0);
     assert_eq!((chunk.end_seq, chunk.held), (130, 30));
 }
+
+/// A hole lies between a sensor's cursors and is not empty; a series has a period; no more is missing than there
+/// are numbers. What says otherwise is no sensor.
+#[test]
+fn a_sensor_whose_numbers_cannot_be_is_none() {
+    let read = |chunk: &SensorChunk| {
+        decoded(&page(|page| assert!(page.push_sensor(chunk))), |chunk| {
+            let Chunk::Sensor(sensor) = chunk else { panic!("no sensor") };
+            sensor
+        })
+    };
+    let holed = |first, end| SensorChunk { hole: (first, end), ..sensor(100, 130) };
+    for sound in [
+        holed(100, 100),
+        holed(100, 101),
+        holed(129, 130),
+        holed(105, 125),
+        SensorChunk { kind: Kind::TimeSeries, period_ms: 1, ..holed(100, 100) },
+    ] {
+        assert_eq!(read(&sound), Some(sound));
+    }
+    assert_eq!(read(&holed(129, 131)), None, "its end is behind the sensor's");
+    assert_eq!(read(&holed(130, 131)), None, "all of it is behind the sensor's");
+    assert_eq!(read(&SensorChunk { kind: Kind::TimeSeries, ..holed(100, 100) }), None);
+    // In the words of the format: kind, period, head, span, missing, segment, hole from the head on, its length.
+    let of_bytes = |fields: &[u8]| {
+        let bytes = page(|page| assert!(page.push(1, &[&[0x73, 2][..], fields].concat(), &[])));
+        decoded(&bytes, |_| ()).is_some()
+    };
+    assert!(of_bytes(&[0, 5, 9, 3, 0, 2, 3]));
+    assert!(!of_bytes(&[0, 5, 9, 3, 0, 2, 0]), "a hole of nothing");
+    assert!(!of_bytes(&[0, 5, 9, 10, 0, 2, 3]), "more is missing than there is");
+    assert!(!of_bytes(&[0, 5, 9, 3, 0, 2, 8]), "a hole behind the end");
+    assert!(!of_bytes(&[0, 5, 9, 3, 0, 2, 3, 1]), "something behind it");
+}

@@ -1,7 +1,10 @@
 //! Sensors are found from wherever the last one was.
 
-use super::{NEAR, Position, RecoveredSensor, Roll};
-use crate::disk::{LifeCounts, SensorChunk};
+use super::{LEDGER_MAX, LossChunk, NEAR, Position, RecoveredSensor, Roll};
+use crate::{
+    DropCause,
+    disk::{LifeCounts, SensorChunk},
+};
 
 fn sensor(key: u64) -> RecoveredSensor {
     let chunk = SensorChunk {
@@ -40,4 +43,35 @@ fn a_sensor_is_found_from_every_place() {
             assert_eq!(roll.find(10 * to + 1), Err(place + 1), "from {from}");
         }
     }
+}
+
+/// Of one loss the longest that was told counts, and no more losses are kept than a ledger has room for.
+#[test]
+fn a_loss_that_grew_is_one_loss_and_their_number_is_bounded() {
+    let mut roll = Roll::new(1);
+    let loss = |first_seq, count, at_ms| LossChunk {
+        key: 1,
+        first_seq,
+        at_ms,
+        count,
+        cause: DropCause::Quota,
+    };
+    let told = |roll: &Roll| {
+        roll.losses.iter().map(|loss| (loss.first_seq, loss.count, loss.at_ms)).collect::<Vec<_>>()
+    };
+    for (count, at_ms) in [(3, 1), (5, 2), (4, 3)] {
+        roll.apply_loss(&loss(7, count, at_ms));
+    }
+    assert_eq!(told(&roll), [(7, 5, 2)]);
+    // The same once more is the newer of the two.
+    roll.apply_loss(&loss(7, 5, 4));
+    // Another cause, or another sensor, is another loss.
+    roll.apply_loss(&LossChunk { cause: DropCause::DiskMax, ..loss(7, 2, 5) });
+    roll.apply_loss(&LossChunk { key: 2, ..loss(7, 1, 6) });
+    assert_eq!(told(&roll), [(7, 5, 4), (7, 2, 5), (7, 1, 6)]);
+    for first_seq in 100..100 + LEDGER_MAX as u64 {
+        roll.apply_loss(&loss(first_seq, 1, 0));
+    }
+    assert_eq!(roll.losses.len(), LEDGER_MAX);
+    assert_eq!(roll.losses.last().map(|loss| loss.first_seq), Some(100 + LEDGER_MAX as u64 - 4));
 }
