@@ -487,6 +487,7 @@ fn a_repair_that_the_disk_refuses_something_is_no_repair() {
         disk.edit(first, |file| file[PAGE_BYTES + 99] ^= 1);
         let bytes = disk.files()[second].clone();
         disk.edit("00000000000000aa-00.seg", |file| *file = bytes);
+        disk.edit("superblock", |file| file[PAGE_BYTES + 40] ^= 1);
         // A repair was killed here before.
         disk.edit("lost+found/new-segment", |file| file.push(1));
         FaultyDisk::over(disk)

@@ -221,16 +221,15 @@ impl Account {
     ) -> LostPlace {
         let from =
             self.bad_places.partition_point(|&place| after.is_some_and(|after| place < after));
-        match (self.bad_places.get(from), bad.get(from)) {
-            (Some(&place), Some(run)) if before.is_none_or(|before| place < before) => {
-                LostPlace::Pages {
-                    segment: run.segment,
-                    generation: run.generation,
-                    first_page: run.first_page,
-                    pages: run.pages,
-                }
-            }
-            _ => self.missing_segments(floor, after, before),
+        match bad.get(from) {
+            // Pages are seen in their order: what is known of lies in front of what ends the gap.
+            Some(run) => LostPlace::Pages {
+                segment: run.segment,
+                generation: run.generation,
+                first_page: run.first_page,
+                pages: run.pages,
+            },
+            None => self.missing_segments(floor, after, before),
         }
     }
 

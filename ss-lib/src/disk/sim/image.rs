@@ -196,7 +196,7 @@ impl Image {
         self.shared(file).map(|content| &**content)
     }
 
-    /// Drops the content of files that have no name and that `is_needed` does not want.
+    /// Drops the content of files that have no name.
     pub(super) fn drop_nameless(&mut self) {
         let Self { names, files, .. } = self;
         files.retain(|(number, _)| names.iter().any(|(_, named)| named == number));
