@@ -4,9 +4,9 @@ use super::{FILE, KEY, half_durable, look};
 use ss_lib::{
     SensorConfig, SensorKey, crc32c_append,
     disk::{
-        Action, FileName, IdentitySource, LostPlace, OpenError, PAGE_BYTES, PageClass, Role,
-        SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN, Scan, ScanError, Verdict, decode_page, plan, scan,
-        scan_with,
+        Action, FileName, IdentitySource, LostPlace, OpenError, Operation, PAGE_BYTES, PageClass,
+        Role, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN, Scan, ScanError, SetAside, SlotScan, Verdict,
+        decode_page, plan, scan, scan_with,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -14,6 +14,7 @@ use ss_tests::disk::{
     faulty::{Call, Due, Fault, FaultyDisk},
     golden,
     memory::MemoryDisk,
+    page::Place,
     store::StoreWriter,
 };
 use std::{error::Error, io, iter};
@@ -410,4 +411,51 @@ fn a_look_tells_how_far_it_is() {
     };
     assert_eq!(done, pages.iter().scan(0, sums).collect::<Vec<_>>());
     assert!(told.iter().all(|at| at.pages_all == pages.iter().sum::<u64>()) && told.len() > 2);
+}
+
+/// A superblock that the disk does not read is there, and not missing.
+#[test]
+fn a_slot_that_is_not_read_is_bad_and_one_behind_the_end_is_missing() {
+    let disk = FaultyDisk::over(golden::clean().disk);
+    disk.fail(Due { call: Call::Read, fault: Fault::Io, nth: 0, times: 1 });
+    let slots = scan(&disk).unwrap().slots;
+    assert!(matches!(slots, [SlotScan::Bad, SlotScan::Valid(_)]), "{slots:?}");
+    let disk = golden::clean().disk;
+    disk.edit("superblock", |file| file.truncate(PAGE_BYTES));
+    let slots = scan(&disk).unwrap().slots;
+    assert!(matches!(slots, [SlotScan::Valid(_), SlotScan::Missing]), "{slots:?}");
+}
+
+/// A creation that the disk refuses says so: only a superblock that is there already is opened in its place.
+#[test]
+fn a_creation_that_is_refused_says_so() {
+    let disk = FaultyDisk::default();
+    disk.fail(Due { call: Call::Create, fault: Fault::NoSpace, nth: 0, times: 1 });
+    let refused = Gateway::open(disk.clone(), &GatewayConfig::new(1)).map(drop);
+    let Err(OpenError::Disk(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!((error.operation, error.file.as_str()), (Operation::Create, "superblock"));
+    assert!(Gateway::open(disk, &GatewayConfig::new(1)).unwrap().recovery().is_new);
+}
+
+/// Whoever wrote a file in which no number is left for a bad page was not this engine: it is set aside whole.
+#[test]
+fn a_file_with_a_page_too_many_is_set_aside() {
+    let disk = half_durable().disk;
+    let store_id = [1; 16];
+    disk.edit(FILE, |file| {
+        // Between pages whose numbers follow each other there is another one.
+        let extra = vec![0x5A; PAGE_BYTES];
+        let mut pages: Vec<Vec<u8>> = file.chunks(PAGE_BYTES).map(<[u8]>::to_vec).collect();
+        pages.insert(2, extra);
+        for (number, page) in (0..).zip(&mut pages).skip(3) {
+            Place { store_id, segment: 0, generation: 0, page: number }.fix_crc(page);
+        }
+        *file = pages.concat();
+    });
+    let plan = plan(&scan(&disk).unwrap());
+    let aside = plan.actions.iter().filter_map(|action| match action {
+        Action::SetAside { file, why } => Some((file.as_str(), *why)),
+        _ => None,
+    });
+    assert_eq!(aside.collect::<Vec<_>>(), [(FILE, SetAside::Misnumbered)]);
 }

@@ -89,5 +89,10 @@ mod tests {
             }
         }
         assert!(!fences.may_hold(1, 5, 6) && !fences.may_hold(3, 0, 12));
+        // Of pages that were cut nothing is known.
+        fences.truncate(1);
+        assert!(!fences.may_hold(0, 0, 1) && fences.may_hold(1, 5, 6) && fences.may_hold(3, 0, 12));
+        fences.push(Some((3, 4)));
+        assert!(!fences.may_hold(1, 0, 3) && fences.may_hold(1, 3, 4));
     }
 }

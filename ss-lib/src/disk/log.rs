@@ -261,7 +261,6 @@ impl<D: Disk> Log<D> {
 
     /// Completes the checkpoint and makes it durable; data may follow.
     pub(crate) fn end_checkpoint(&mut self, sensors: u64) -> Result<(), DiskError> {
-        self.make_room()?;
         if !self.appender.put_chunk(|page| page.push_checkpoint_end(sensors)) {
             self.flush()?;
             self.appender.put_chunk(|page| page.push_checkpoint_end(sensors));
@@ -388,10 +387,6 @@ impl<D: Disk> Log<D> {
             return Err(used_up("pages", self.open_name()));
         }
         Ok(())
-    }
-
-    fn make_room(&mut self) -> Result<(), DiskError> {
-        if self.appender.built() == SECTOR_PAGES { self.flush().map(|_| ()) } else { Ok(()) }
     }
 
     /// Writes what the buffer holds. After an error none of it counts as written, and the next append

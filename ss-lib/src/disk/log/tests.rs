@@ -153,3 +153,63 @@ fn a_segment_is_not_begun_over_a_file_that_stays() {
     begin_segment(&mut log);
     assert!(log.is_open());
 }
+
+/// A sync makes durable what was written before it began, and no page that came meanwhile.
+#[test]
+fn what_is_written_during_a_sync_waits_for_the_next_one() {
+    let (disk, mut log) = log();
+    let ticket = log.sync_ticket().unwrap();
+    write_page(&mut log);
+    let result = ticket.sync(&disk);
+    log.synced(&ticket, result).unwrap();
+    assert!(log.has_unsynced());
+    assert_eq!(log.durable_lsn, ticket.lsn);
+    assert!(log.next_lsn > ticket.lsn);
+    log.sync_now().unwrap();
+    assert!(!log.has_unsynced() && log.sync_ticket().is_none());
+    assert_eq!(log.durable_lsn, log.next_lsn);
+}
+
+/// A seal syncs its segment: a late sync of that does nothing to the file that is open by then.
+#[test]
+fn a_late_sync_of_a_sealed_segment_asks_nothing_of_the_disk() {
+    let (disk, mut log) = log();
+    let late = log.sync_ticket().unwrap();
+    log.seal().unwrap();
+    begin_segment(&mut log);
+    write_page(&mut log);
+    let calls = disk.calls();
+    late.sync(&disk).unwrap();
+    assert_eq!(disk.calls(), calls);
+    log.synced(&late, Ok(())).unwrap();
+    assert!(log.has_unsynced() && log.durable_lsn < log.next_lsn);
+}
+
+/// A segment is sealed early when more than four times its data pages were searched, and a quarter of it is full.
+#[test]
+fn an_open_segment_wants_an_index_when_it_is_searched_often() {
+    let (_, mut log) = log();
+    assert_eq!(log.open_data_pages(), 1);
+    log.pages_searched = 1_000;
+    assert!(!log.wants_index(), "it is small");
+    (0..3).for_each(|_| write_page(&mut log));
+    assert_eq!(log.open_data_pages(), 4);
+    for (searched, wants) in [(0, false), (16, false), (17, true)] {
+        log.pages_searched = searched;
+        assert_eq!(log.wants_index(), wants, "{searched} pages");
+    }
+}
+
+/// What waits in the buffer is forgotten, and the next page stands where it would have stood.
+#[test]
+fn a_buffer_that_is_reset_holds_nothing() {
+    let (_, mut log) = log();
+    let page = log.page_number();
+    log.begin_sector();
+    assert!(log.appender.put_chunk(|page| page.push_checkpoint_end(0)));
+    log.appender.seal_page();
+    assert_eq!((log.built_pages(), log.page_number()), (1, page + 1));
+    log.reset_buffer();
+    assert_eq!((log.built_pages(), log.page_number()), (0, page));
+    assert!(log.appender.is_empty());
+}

@@ -113,3 +113,17 @@ pub(super) fn copy_pages<D: Disk>(
     write_note(disk, name, &note)?;
     sync_directories(disk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn a_time_is_written_as_people_do_up_to_the_year_9999() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(1_700_000_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(utc(253_402_300_799_999), "9999-12-31T23:59:59Z");
+        assert_eq!(utc(253_402_300_800_000), "253402300800000 ms after 1970");
+        assert_eq!(utc(u64::MAX), "18446744073709551615 ms after 1970");
+    }
+}

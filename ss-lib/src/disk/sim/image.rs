@@ -293,6 +293,34 @@ mod tests {
         assert_eq!(listed, [("a", 20), ("b", 10), ("c", 20)]);
     }
 
+    #[test]
+    fn a_directory_stays_where_files_are_numbered_anew() {
+        let mut image = image(&[(&[1; 10], 0)], 10);
+        image.file_mut(1).set_len(20);
+        image.directories.push(FileName::new("below"));
+        let settled = image.settled();
+        assert_eq!(settled.directories, [FileName::new("below")]);
+        assert_eq!(settled.list().collect::<Vec<_>>(), [("a", 10)]);
+        assert!(settled.file(1).is_none());
+    }
+
+    /// What was cut off is zeros if the file grows again, wherever in a block it was cut.
+    #[test]
+    fn what_was_cut_off_does_not_come_back() {
+        for cut in [0, 1, 4_095, 4_096, 4_097, 8_191, 8_192] {
+            let mut image = image(&[(&[7; 8_192], 0)], 8_192);
+            image.file_mut(0).set_len(cut);
+            image.file_mut(0).set_len(9_000);
+            image.each_file(&mut |_, bytes| {
+                let (kept, cut_off) = bytes.split_at(cut as usize);
+                assert!(
+                    kept.iter().all(|&byte| byte == 7) && cut_off.iter().all(|&byte| byte == 0)
+                );
+                assert_eq!(bytes.len(), 9_000);
+            });
+        }
+    }
+
     /// A rotten bit is one of the file's: behind its end there is none to rot.
     #[test]
     fn a_flip_behind_the_end_changes_nothing() {

@@ -250,3 +250,19 @@ fn an_extent_is_what_the_decoded_chunk_says_whatever_byte_is_changed() {
     let share = if cfg!(miri) { 10 } else { 1 };
     assert!(same > 500 / share && refused > 30 / share, "{same} {refused}");
 }
+
+/// Runs are coded as long as there is room for them, to the last byte.
+#[test]
+fn a_run_is_coded_where_it_just_fits() {
+    let len = RunCoder::coding_len(5, -3);
+    assert_eq!(len, 2);
+    for room in 0..3 * len {
+        let mut bytes = vec![0; RunCoder::COUNT_BYTES + room];
+        let mut coder = RunCoder::new(&mut bytes);
+        let fitted = (1..9).take_while(|&number| coder.push(5 * number, -3)).count();
+        assert_eq!(fitted, room / len, "{room} B");
+        let coded = coder.finish();
+        let expected = if fitted > 0 { 1 + fitted * len } else { 0 };
+        assert_eq!(coded.len(), expected, "{room} B");
+    }
+}
