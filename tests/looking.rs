@@ -241,6 +241,17 @@ fn what_records_skip_is_not_lost() {
     }
 }
 
+/// Of five answered records no six were rejected: the counts do not add up.
+#[test]
+fn more_rejected_than_answered_does_not_add_up() {
+    for (rejected, adds_up) in [(0, true), (5, true), (6, false)] {
+        // Head and end are 5; refused, rejected, recycled, corrupt, quota, limit.
+        let counted = [0xB3, 2, 0, 5, 0, 0, 0, 0, rejected, 0, 0, 0, 0];
+        let found = look(&by_hand(1, &[&[&counted]])).0;
+        assert_eq!(found.sensors[0].is_conserved, adds_up, "{rejected}");
+    }
+}
+
 /// A checkpoint in which a sensor is missing is none, whatever page it was lost from.
 #[test]
 fn a_checkpoint_with_a_sensor_missing_is_not_complete() {

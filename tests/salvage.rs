@@ -7,8 +7,8 @@
 )]
 
 use ss_lib::{
-    SensorKey,
-    disk::{PAGE_BYTES, SalvageError, SalvageOptions, Verdict, plan, salvage, scan},
+    DropCause, SensorKey,
+    disk::{PAGE_BYTES, SalvageError, SalvageOptions, Scan, Verdict, plan, salvage, scan},
 };
 use ss_tests::disk::{
     damage::{export, look},
@@ -42,12 +42,25 @@ fn everything_that_can_be_read_is_saved() {
         assert_eq!(salvaged.records, saved.len() as u64);
         assert_eq!(salvaged.lost, planned.records_lost, "{}", golden.name);
         assert_eq!(scan.identity.unwrap().store_id, OPTIONS.store_id);
+        let before = scan_of(old);
+        for sensor in &scan.sensors {
+            let old = before.sensor(sensor.key).unwrap();
+            assert_eq!((sensor.kind, sensor.period_ms), (old.kind, old.period_ms), "{sensor:?}");
+            assert_eq!((sensor.end_seq, sensor.held), (old.end_seq, old.held), "{sensor:?}");
+            // Whoever holds nothing is looked for in the last segment, and whoever does where that begins.
+            let last = scan.segments.last().unwrap().segment;
+            assert_eq!(sensor.first_segment == last, sensor.held == 0, "{sensor:?}");
+        }
         // It takes no more room than the records did.
         assert!(pages(&fresh) <= pages(old), "{}: {} pages", golden.name, pages(&fresh));
         for loss in &planned.losses {
             assert!(scan.ledger.iter().any(|entry| entry.first_seq == loss.first_seq));
         }
     }
+}
+
+fn scan_of(disk: &MemoryDisk) -> Scan {
+    scan(disk).unwrap()
 }
 
 /// Chunks that do not fit into what is left of a page are cut, pages fill segments, and no record goes by it.
@@ -77,6 +90,12 @@ fn a_store_of_many_pages_is_saved_to_the_last_record() {
         count_records(&writer.disk, true)
     );
     assert!(fresh.files().len() > 3 && pages(&fresh) <= pages(&writer.disk));
+    // Every segment but the last one of data, and the one that ends all, is filled.
+    let segments = scan_of(&fresh).segments;
+    let [full @ .., _, _] = &segments[..] else { panic!("two segments") };
+    let identity = scan_of(&fresh).identity.unwrap();
+    assert!(full.iter().all(|it| it.pages + 2 >= identity.segment_pages), "{full:?}");
+    assert!(segments.iter().all(|it| it.pages <= identity.segment_pages), "{segments:?}");
 }
 
 /// A pass holds 65,536 records in memory. Of sensors that are spread over the whole store each pass finds its
@@ -181,4 +200,34 @@ fn a_directory_with_something_in_it_is_refused() {
     let refused = salvage(&old, &fresh, &OPTIONS);
     assert!(matches!(refused, Err(SalvageError::NotEmpty)));
     assert_eq!(fresh.changes(), 0);
+}
+
+/// A checkpoint may fill a segment but for three pages, and takes the ledger along.
+#[test]
+fn a_store_of_many_sensors_and_losses_is_saved_with_them() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    let keys: Vec<_> = (0..2_600).map(|id| SensorKey { source: 1, id }).collect();
+    for &key in &keys {
+        writer.register(key, None, 0);
+    }
+    writer.begin();
+    for &key in &keys[..300] {
+        writer.add(key, 3);
+    }
+    writer.spill();
+    for &key in &keys[..150] {
+        writer.drop_oldest(key, 1, DropCause::Quota);
+        writer.spill();
+    }
+    let before = scan_of(&writer.disk);
+    assert_eq!(before.ledger.len(), 150);
+    let fresh = MemoryDisk::default();
+    let salvaged = salvage(&writer.disk, &fresh, &OPTIONS).unwrap();
+    assert_eq!((salvaged.records, salvaged.sensors, salvaged.lost), (750, 2_600, 0));
+    let scan = scan_of(&fresh);
+    let checkpoint_pages = scan.segments[0].checkpoint_pages;
+    let segment_pages = scan.identity.unwrap().segment_pages;
+    assert!(3 * checkpoint_pages > segment_pages, "{checkpoint_pages} of {segment_pages} pages");
+    assert_eq!(scan.ledger, before.ledger);
+    assert_eq!(plan(&scan).verdict, Verdict::Sound);
 }

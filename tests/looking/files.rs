@@ -4,9 +4,9 @@ use super::{FILE, KEY, half_durable, look};
 use ss_lib::{
     SensorConfig, SensorKey, crc32c_append,
     disk::{
-        Action, FileName, IdentitySource, LostPlace, OpenError, Operation, PAGE_BYTES, PageClass,
-        Role, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN, Scan, ScanError, SetAside, SlotScan, Verdict,
-        decode_page, plan, scan, scan_with,
+        Action, CutReason, FileName, IdentitySource, LostPlace, OpenError, Operation, PAGE_BYTES,
+        PageClass, Role, SEGMENT_PAGES_MAX, SEGMENT_PAGES_MIN, Scan, ScanError, SetAside, SlotScan,
+        Verdict, decode_page, plan, scan, scan_with,
     },
     gateway::{Gateway, GatewayConfig},
 };
@@ -458,4 +458,84 @@ fn a_file_with_a_page_too_many_is_set_aside() {
         _ => None,
     });
     assert_eq!(aside.collect::<Vec<_>>(), [(FILE, SetAside::Misnumbered)]);
+}
+
+/// Files that have a segment's name, or a segment's first page under another, make a store: only where there is
+/// neither is there none.
+#[test]
+fn a_name_or_a_first_page_alone_makes_a_store() {
+    let disk = half_durable().disk;
+    disk.remove("superblock");
+    let bytes = disk.remove(FILE);
+    assert!(matches!(scan(&disk), Err(ScanError::NotAStore)));
+    disk.edit(FILE, |file| *file = vec![0xE5; PAGE_BYTES]);
+    assert!(scan(&disk).unwrap().identity.is_none());
+    disk.remove(FILE);
+    disk.edit("found.seg", |file| file.clone_from(&bytes));
+    assert!(scan(&disk).unwrap().identity.is_some());
+    disk.edit("found.seg", |file| file.fill(0xE5));
+    assert!(matches!(scan(&disk), Err(ScanError::NotAStore)));
+}
+
+/// Where a sensor's records begin: what was answered lies in no segment any more.
+#[test]
+fn a_sensor_begins_in_the_segment_of_its_oldest_record() {
+    let mut writer = StoreWriter::new([1; 16], 0, 1, 1);
+    writer.register(KEY, None, 0);
+    writer.begin();
+    for _ in 0..2 {
+        writer.add(KEY, 10);
+        writer.spill();
+        writer.roll();
+    }
+    writer.add(KEY, 10);
+    writer.spill();
+    for (answered, first_segment) in [(0, 0), (9, 0), (1, 1), (9, 1), (1, 2)] {
+        writer.ack(KEY, answered);
+        writer.spill();
+        let sensor = look(&writer.disk).0.sensors[0];
+        assert_eq!(sensor.first_segment, first_segment, "{} are held", sensor.held);
+    }
+}
+
+/// A seal's sync fails, whichever: its index stands without a footer, and the store goes on behind it. Nothing of
+/// that is damage to a look.
+#[test]
+fn a_seal_whose_sync_failed_is_no_damage() {
+    let config = GatewayConfig {
+        pool_bytes: 8 << 10,
+        sector_bytes: Some(64),
+        segment_bytes: 64 << 10,
+        reserve_bytes: 0,
+        squeezes: false,
+        ..GatewayConfig::new(1)
+    };
+    let mut cut_seals = 0;
+    for nth in 0..24 {
+        let disk = FaultyDisk::default();
+        let mut gateway = Gateway::open(disk.clone(), &config).unwrap();
+        let sensor = gateway.register(SensorConfig::event(KEY)).unwrap();
+        gateway.sync().unwrap();
+        disk.fail(Due { call: Call::Sync, fault: Fault::Io, nth, times: 1 });
+        let mut now_ms = 0;
+        for number in 0..40_000 {
+            // RAM is full until the disk is tried again.
+            while gateway.append_event(sensor, 1, number).is_err() {
+                now_ms += 1_000;
+                gateway.tick(now_ms);
+            }
+            if number % 2_000 == 0 {
+                let _ = gateway.sync();
+            }
+        }
+        assert_eq!(disk.failed(), 1, "{nth}");
+        // Killed.
+        drop(gateway);
+        let found = scan(disk.memory()).unwrap();
+        let plan = plan(&found);
+        assert_eq!(plan.verdict, Verdict::Sound, "{nth}: {:?}", plan.findings);
+        let cuts = found.segments.iter().filter_map(|segment| segment.tail_cut);
+        cut_seals += cuts.filter(|cut| cut.why == CutReason::SealCut).count();
+    }
+    assert!(cut_seals > 0, "no seal was cut");
 }
