@@ -1,8 +1,8 @@
 //! What is called durable of pages whose sync failed, and what an opening makes of them.
 
 use super::support::{
-    SENSORS, add, check_durable, check_wherever_it_is_cut, config, drain, fail_next_sync, levels,
-    open, register, with_pages_in_doubt,
+    SENSORS, add, add_in_doubt, check_durable, check_wherever_it_is_cut, config, drain,
+    fail_next_sync, levels, open, register, with_20_durable, with_pages_in_doubt,
 };
 use ss_lib::{
     Sensor,
@@ -195,16 +195,10 @@ fn go_on(gateway: &mut Gateway<SimDisk>, sensors: &[Sensor], segments: u32, now_
 /// all of it was called durable.
 #[test]
 fn what_could_not_be_mended_is_not_called_durable_with_another() {
-    let disk = SimDisk::crashable_from(&Image::default());
-    let (mut gateway, sensors) = open(&disk);
-    add(&mut gateway, &sensors, 20);
-    gateway.sync().unwrap();
+    let (disk, mut gateway, sensors) = with_20_durable();
     let mut now_ms = 0;
-    gateway.tick(now_ms);
     for mended in 0..2 {
-        add(&mut gateway, &sensors, 400);
-        fail_next_sync(&disk);
-        assert!(gateway.sync().is_err());
+        add_in_doubt(&disk, &mut gateway, &sensors, 400);
         gateway.sync().unwrap();
         if mended == 0 {
             disk.edit(|image| image.flip("0000000000000001-00.seg", 3 * 4096 + 40, 0));
@@ -222,15 +216,9 @@ fn what_could_not_be_mended_is_not_called_durable_with_another() {
 fn a_page_that_cannot_be_mended_takes_no_other_along() {
     let mut hit = 0;
     for nth in 2..9 {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
+        let (disk, mut gateway, sensors) = with_20_durable();
         let mut now_ms = 0;
-        gateway.tick(now_ms);
-        add(&mut gateway, &sensors, 400);
-        fail_next_sync(&disk);
-        assert!(gateway.sync().is_err());
+        add_in_doubt(&disk, &mut gateway, &sensors, 400);
         gateway.sync().unwrap();
         go_on(&mut gateway, &sensors, 32, &mut now_ms);
         while gateway.disk().segments < 34 {
@@ -278,14 +266,8 @@ fn an_end_without_a_sync_is_not_called_orderly() {
 #[test]
 fn a_mending_that_failed_is_no_promise_and_is_tried_again() {
     for reopens in [false, true] {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, mut sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
-        gateway.tick(0);
-        add(&mut gateway, &sensors, 400);
-        fail_next_sync(&disk);
-        assert!(gateway.sync().is_err());
+        let (disk, mut gateway, mut sensors) = with_20_durable();
+        add_in_doubt(&disk, &mut gateway, &sensors, 400);
         gateway.sync().unwrap();
         let (mut now_ms, mut was_refused) = (4_000, false);
         while gateway.disk().segments < 40 {
@@ -324,14 +306,8 @@ fn a_mending_that_failed_is_no_promise_and_is_tried_again() {
 #[test]
 fn an_orderly_end_leaves_nothing_in_doubt() {
     for refuses in [false, true] {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
-        gateway.tick(0);
-        add(&mut gateway, &sensors, 400);
-        fail_next_sync(&disk);
-        assert!(gateway.sync().is_err());
+        let (disk, mut gateway, sensors) = with_20_durable();
+        add_in_doubt(&disk, &mut gateway, &sensors, 400);
         if refuses {
             disk.fail(Due { call: Call::Open, fault: SimFault::TooManyFiles, nth: 0, times: 9 });
         }
@@ -352,14 +328,8 @@ fn an_orderly_end_leaves_nothing_in_doubt() {
 /// given up first: it would take the place of what is sound by then.
 #[test]
 fn an_orderly_end_gives_up_the_squeeze_of_what_it_makes_durable() {
-    let disk = SimDisk::crashable_from(&Image::default());
-    let (mut gateway, sensors) = open(&disk);
-    add(&mut gateway, &sensors, 20);
-    gateway.sync().unwrap();
-    gateway.tick(0);
-    add(&mut gateway, &sensors, 400);
-    fail_next_sync(&disk);
-    assert!(gateway.sync().is_err());
+    let (disk, mut gateway, sensors) = with_20_durable();
+    add_in_doubt(&disk, &mut gateway, &sensors, 400);
     gateway.sync().unwrap();
     let names = || {
         let mut names = Vec::new();
@@ -389,11 +359,7 @@ fn an_orderly_end_gives_up_the_squeeze_of_what_it_makes_durable() {
 #[test]
 fn a_squeeze_calls_nothing_durable_that_it_could_not_read() {
     for rots in [false, true] {
-        let disk = SimDisk::crashable_from(&Image::default());
-        let (mut gateway, sensors) = open(&disk);
-        add(&mut gateway, &sensors, 20);
-        gateway.sync().unwrap();
-        gateway.tick(0);
+        let (disk, mut gateway, sensors) = with_20_durable();
         // More than RAM holds, in pages that are half full.
         for page in 1..=10 {
             add(&mut gateway, &sensors, 45);

@@ -57,22 +57,39 @@ pub(crate) fn fail_next_sync(disk: &SimDisk) {
     disk.fail(Due { call: Call::Sync, fault: SimFault::Io, nth: 0, times: 1 });
 }
 
-/// 20 records a sensor are durable, and a sync has failed over so many pages of 5 each, and one record more.
-pub(crate) fn with_pages_in_doubt(pages: u64) -> (SimDisk, Gateway<SimDisk>, Vec<Sensor>) {
+/// 20 records a sensor are durable, and none more will be by a tick for a minute: no page calls the one before it
+/// durable.
+pub(crate) fn with_20_durable() -> (SimDisk, Gateway<SimDisk>, Vec<Sensor>) {
     let disk = SimDisk::crashable_from(&Image::default());
     let (mut gateway, sensors) = open(&disk);
     add(&mut gateway, &sensors, 20);
     gateway.sync().unwrap();
-    // The first tick commits, and none after it for a minute: no page calls the one before it durable.
+    // The first tick commits.
     gateway.tick(0);
+    (disk, gateway, sensors)
+}
+
+/// Adds so many records to each sensor, over which a sync fails.
+pub(crate) fn add_in_doubt(
+    disk: &SimDisk,
+    gateway: &mut Gateway<SimDisk>,
+    sensors: &[Sensor],
+    records: u64,
+) {
+    add(gateway, sensors, records);
+    fail_next_sync(disk);
+    assert!(gateway.sync().is_err());
+}
+
+/// 20 records a sensor are durable, and a sync has failed over so many pages of 5 each, and one record more.
+pub(crate) fn with_pages_in_doubt(pages: u64) -> (SimDisk, Gateway<SimDisk>, Vec<Sensor>) {
+    let (disk, mut gateway, sensors) = with_20_durable();
     for page in 1..=pages {
         add(&mut gateway, &sensors, 5);
         gateway.tick(page * 3_000 - 1_000);
         gateway.tick(page * 3_000);
     }
-    fail_next_sync(&disk);
-    add(&mut gateway, &sensors, 1);
-    assert!(gateway.sync().is_err());
+    add_in_doubt(&disk, &mut gateway, &sensors, 1);
     (disk, gateway, sensors)
 }
 
