@@ -290,8 +290,12 @@ fn what_changes_among_a_sensors_records_is_saved_with_them() {
                 [&[tag, 2, 2 * place, 2, 0][..], if is_event { &event } else { &series }].concat()
             })
             .collect();
-        let [a, b, c, d, e] = &chunks[..] else { panic!("five") };
-        let old = by_hand(1, &[&[&begin], &[a], &[b], &[c], &[d], &[e]]);
+        // In a page each, where keys begin anew.
+        let chunks: Vec<[&[u8]; 1]> = chunks.iter().map(|chunk| [chunk.as_slice()]).collect();
+        let first: [&[u8]; 1] = [&begin];
+        let mut pages: Vec<&[&[u8]]> = vec![&first];
+        pages.extend(chunks.iter().map(|chunk| &chunk[..]));
+        let old = by_hand(1, &pages);
         let records = read(&old, RecordFilter::default());
         let fresh = MemoryDisk::default();
         let options = SalvageOptions { is_everything: false, store_id: [3; 16], now_ms: 1 };

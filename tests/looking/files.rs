@@ -302,8 +302,8 @@ fn most_segments_say_which_store_it_is() {
         let mut other = StoreWriter::new(other_id, 9, 1, 1);
         other.register(KEY, None, 0);
         other.begin();
-        let (name, bytes) =
-            other.disk.files().into_iter().find(|(name, _)| name.ends_with(".seg")).unwrap();
+        let name = other.newest_file();
+        let bytes = other.disk.remove(&name);
         disk.edit(&name, |file| *file = bytes);
         let found = scan(&disk).unwrap();
         assert_eq!(found.identity.unwrap().store_id, golden::clean().store_id);

@@ -31,8 +31,8 @@ fn the_newest_losses_are_kept_that_have_room_behind_the_sensors() {
         (5_000, 16, 100),
     ] {
         let case = format!("{sensors} sensors, {segment_pages} pages");
-        assert_eq!(left(room, sensors, segment_pages), Vec::from_iter(0..room), "{case}");
-        assert_eq!(left(room + 3, sensors, segment_pages), Vec::from_iter(3..room + 3), "{case}");
+        assert!(left(room, sensors, segment_pages).into_iter().eq(0..room), "{case}");
+        assert!(left(room + 3, sensors, segment_pages).into_iter().eq(3..room + 3), "{case}");
         assert_eq!(left(0, sensors, segment_pages), [], "{case}");
     }
 }
@@ -60,7 +60,7 @@ fn counts_are_brought_down_to_what_the_cursors_leave_room_for() {
     ] {
         let mut balanced = counts;
         balance(&mut balanced, room);
-        let expected = LifeCounts { corrupt, recycled, quota, disk_max, rejected, ..counts };
+        let expected = LifeCounts { rejected, recycled, corrupt, quota, disk_max, ..counts };
         assert_eq!(balanced, expected, "{room}");
     }
 }

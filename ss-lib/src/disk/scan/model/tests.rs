@@ -18,7 +18,7 @@ fn pages_are_missing_at_the_end_only_after_an_orderly_shutdown() {
             is_clean,
         };
         let superblock = Some(superblock);
-        Scan { superblock, epoch, newest_lsn, ..Scan::default() }.pages_missing_at_end()
+        Scan { superblock, newest_lsn, epoch, ..Scan::default() }.pages_missing_at_end()
     };
     assert_eq!(missing(true, 3, 3, 40, 31), 9);
     assert_eq!(missing(true, 4, 3, 40, 31), 9);
