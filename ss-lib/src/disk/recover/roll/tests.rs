@@ -69,9 +69,13 @@ fn a_loss_that_grew_is_one_loss_and_their_number_is_bounded() {
     roll.apply_loss(&LossChunk { cause: DropCause::DiskMax, ..loss(7, 2, 5) });
     roll.apply_loss(&LossChunk { key: 2, ..loss(7, 1, 6) });
     assert_eq!(told(&roll), [(7, 5, 4), (7, 2, 5), (7, 1, 6)]);
-    for first_seq in 100..100 + LEDGER_MAX as u64 {
+    assert_eq!(roll.losses_max, LEDGER_MAX);
+    roll.losses_max = 9;
+    for first_seq in 100..120 {
         roll.apply_loss(&loss(first_seq, 1, 0));
     }
-    assert_eq!(roll.losses.len(), LEDGER_MAX);
-    assert_eq!(roll.losses.last().map(|loss| loss.first_seq), Some(100 + LEDGER_MAX as u64 - 4));
+    assert_eq!(told(&roll)[3..], [100, 101, 102, 103, 104, 105].map(|first_seq| (first_seq, 1, 0)));
+    // What is known may still grow.
+    roll.apply_loss(&loss(105, 8, 1));
+    assert_eq!(roll.losses.last().map(|loss| loss.count), Some(8));
 }
