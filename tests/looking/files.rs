@@ -365,21 +365,17 @@ fn every_gap_of_missing_segments_is_named_once() {
         writer.spill();
         writer.roll();
     }
+    let missing = || {
+        let missing = look(&writer.disk).1.missing;
+        missing.iter().map(|it| (it.first, it.count, it.records_lost)).collect::<Vec<_>>()
+    };
     for segment in [1, 3] {
         writer.disk.remove(&format!("{segment:016x}-00.seg"));
     }
-    let missing: Vec<_> = look(&writer.disk)
-        .1
-        .missing
-        .iter()
-        .map(|it| (it.first, it.count, it.records_lost))
-        .collect();
-    assert_eq!(missing, [(1, 1, 20), (3, 1, 20)]);
+    assert_eq!(missing(), [(1, 1, 20), (3, 1, 20)]);
     // One gap of several segments.
     writer.disk.remove("0000000000000004-00.seg");
-    let missing: Vec<_> =
-        look(&writer.disk).1.missing.iter().map(|it| (it.first, it.count, it.records_lost)).collect();
-    assert_eq!(missing, [(1, 1, 20), (3, 2, 40)]);
+    assert_eq!(missing(), [(1, 1, 20), (3, 2, 40)]);
 }
 
 /// A sensor without a definition, or with counts that do not add up, is said, and mended by a new checkpoint.
