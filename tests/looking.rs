@@ -275,7 +275,7 @@ fn what_a_hole_explains_is_not_lost() {
     assert_eq!((plan.losses[0].first_seq, plan.losses[0].count), (5, 2));
 }
 
-/// Of one sensor, records by each clock and of each form: what is saved of them is the same.
+/// Of one sensor, events by each clock and a series by two: what is saved of them is the same.
 #[test]
 fn what_changes_among_a_sensors_records_is_saved_with_them() {
     let begin = sensor(0, 0);

@@ -286,7 +286,10 @@ fn a_look_says_why_it_found_no_sensor() {
 
     let mut found = scan(&golden::clean().disk).unwrap();
     let is_told = |found: &Scan| {
-        plan(found).findings.iter().any(|finding| finding.text.contains("chunks of sensors beyond"))
+        plan(found)
+            .findings
+            .iter()
+            .any(|finding| finding.text.contains("3 chunks of sensors beyond"))
     };
     assert!(!is_told(&found));
     found.sensors_beyond_limit = 3;
@@ -520,6 +523,7 @@ fn a_seal_whose_sync_failed_is_no_damage() {
             while gateway.append_event(sensor, 1, number).is_err() {
                 now_ms += 1_000;
                 gateway.tick(now_ms);
+                assert!(now_ms < 1 << 30, "{nth}: the store does not go on");
             }
             if number % 2_000 == 0 {
                 let _ = gateway.sync();

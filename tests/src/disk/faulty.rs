@@ -20,7 +20,7 @@ pub enum Call {
     Unlink,
     Read,
     SetLen,
-    /// Not written down: it changes nothing.
+    /// Not written down.
     Open,
 }
 

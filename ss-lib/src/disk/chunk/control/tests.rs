@@ -195,7 +195,8 @@ fn a_sensor_whose_numbers_cannot_be_is_none() {
     assert_eq!(read(&holed(129, 131)), None, "its end is behind the sensor's");
     assert_eq!(read(&holed(130, 131)), None, "all of it is behind the sensor's");
     assert_eq!(read(&SensorChunk { kind: Kind::TimeSeries, ..holed(100, 100) }), None);
-    // In the words of the format: kind, period, head, span, missing, segment, hole from the head on, its length.
+    // In the words of the format, behind tag and key: period, head, span, missing, segment, where the hole begins
+    // behind the head, its length.
     let of_bytes = |fields: &[u8]| {
         let bytes = page(|page| assert!(page.push(1, &[&[0x73, 2][..], fields].concat(), &[])));
         decoded(&bytes, |_| ()).is_some()

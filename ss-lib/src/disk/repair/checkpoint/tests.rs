@@ -65,7 +65,7 @@ fn counts_are_brought_down_to_what_the_cursors_leave_room_for() {
     }
 }
 
-/// A sensor that holds 30 of 100 numbers and had 65 answered cannot have lost 9 and dropped 90.
+/// Of 100 numbers 30 are held, so that 70 are gone: 13 that were lost and 90 that were recycled are too many.
 #[test]
 fn what_was_lost_counts_as_dropped_and_no_more_than_is_missing() {
     let counts = LifeCounts { corrupt: 4, recycled: 90, ..LifeCounts::default() };
