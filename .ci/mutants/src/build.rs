@@ -16,6 +16,9 @@ use crate::instrument::{DOES_NOT_COMPILE, Mutant, Place, Rewritten, rewrite};
 /// What a run has to know, in the copy: the test programs, and of each mutant what it is.
 pub const STATE: &str = "mutants.json";
 
+/// A copy in the copy, without switches, for mutants that no switch can stand for.
+pub const ALONE: &str = "alone";
+
 /// What `.cargo/mutants.toml` gives cargo.
 const TESTS: &str = "--locked --profile mutants -p ss-lib -p ss-tests --features ss-tests/mutants \
                      --lib --test mutants --message-format json";
@@ -25,9 +28,8 @@ type Mutants = BTreeMap<u32, Mutant>;
 
 /// Copies the tree at `from` to `tree`, puts the switches in and builds the tests.
 pub fn build(from: &Path, tree: &Path) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(tree)?;
-    let copy = "git ls-files -z | xargs -0 cp --parents -t \"$0\"";
-    output(Command::new("sh").args(["-c", copy]).arg(tree.canonicalize()?).current_dir(from))?;
+    copy(from, tree)?;
+    copy(from, &tree.join(ALONE))?;
     let mutants = list(from)?;
     put_switch(tree, mutants.len())?;
     let mut files: BTreeMap<&str, Mutants> = BTreeMap::new();
@@ -49,7 +51,7 @@ pub fn build(from: &Path, tree: &Path) -> Result<(), Box<dyn Error>> {
         }
         let messages = cargo(tree, "test --no-run")?;
         if !left_out.learn(&messages, &rewritten)? {
-            break (rewritten, messages.iter().filter_map(program).collect::<Vec<_>>());
+            break (rewritten, programs(&messages));
         }
     };
     for &(number, why) in rewritten.values().flat_map(|new| &new.without_switch) {
@@ -69,12 +71,23 @@ pub fn build(from: &Path, tree: &Path) -> Result<(), Box<dyn Error>> {
             _ => "switched",
         };
         let switch = switches.get(number);
-        let (name, file) = (&mutant.name, &mutant.file);
-        json!({ "number": number, "name": name, "file": file, "class": class, "why": why, "switch": switch })
+        let Mutant { name, file, replaces, replacement, .. } = mutant;
+        json!({
+            "number": number, "name": name, "file": file, "class": class, "why": why, "switch": switch,
+            "start": replaces.start, "end": replaces.end, "replacement": replacement,
+        })
     };
     let listed: Vec<Value> = mutants.iter().map(describe).collect();
     let state = json!({ "programs": programs, "mutants": listed });
     Ok(fs::write(tree.join(STATE), serde_json::to_string_pretty(&state)?)?)
+}
+
+/// Copies what git knows of `from`.
+fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(to)?;
+    let copy = "git ls-files -z | xargs -0 cp --parents -t \"$0\"";
+    output(Command::new("sh").args(["-c", copy]).arg(to.canonicalize()?).current_dir(from))?;
+    Ok(())
 }
 
 /// Gives the engine the module that the switches ask.
@@ -192,7 +205,7 @@ fn innermost(places: &[Place], bytes: &Range<usize>) -> Vec<u32> {
 }
 
 /// What cargo says of the tests of the copy, message by message.
-fn cargo(tree: &Path, command: &str) -> Result<Vec<Value>, Box<dyn Error>> {
+pub fn cargo(tree: &Path, command: &str) -> Result<Vec<Value>, Box<dyn Error>> {
     let output = Command::new("cargo")
         .args(command.split(' '))
         .args(TESTS.split(' ').filter(|word| !word.is_empty()))
@@ -205,11 +218,15 @@ fn cargo(tree: &Path, command: &str) -> Result<Vec<Value>, Box<dyn Error>> {
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-/// The test program that a message of cargo's tells of, and where it runs.
-fn program(message: &Value) -> Option<Value> {
-    let path = message["executable"].as_str()?;
-    let directory = Path::new(message["manifest_path"].as_str()?).parent()?;
-    (message["profile"]["test"] == true).then(|| json!({ "path": path, "directory": directory }))
+/// The test programs that cargo's messages tell of, and where they run.
+pub fn programs(messages: &[Value]) -> Vec<Value> {
+    let program = |message: &Value| {
+        let path = message["executable"].as_str()?;
+        let directory = Path::new(message["manifest_path"].as_str()?).parent()?;
+        (message["profile"]["test"] == true)
+            .then(|| json!({ "path": path, "directory": directory }))
+    };
+    messages.iter().filter_map(program).collect()
 }
 
 fn output(command: &mut Command) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -14,10 +14,12 @@ use std::{
 
 use serde_json::Value;
 
-use crate::build::STATE;
+use crate::build::{ALONE, STATE, cargo, programs};
 
 /// The memory that a test may have, in KiB.
 const MEMORY_KIB: u64 = 4 << 20;
+/// What a mutant that was built alone is called if it does not compile.
+const NOT_VIABLE: &str = "not viable";
 /// The number of no mutant: every switch that is come by is noted.
 const TRACE: &str = "4294967295";
 
@@ -29,6 +31,7 @@ enum Outcome {
     Endless,
 }
 
+#[derive(Clone)]
 struct Test {
     program: PathBuf,
     directory: PathBuf,
@@ -67,20 +70,32 @@ pub fn run(tree: &Path, seed: u64, seconds: u64, test_s: f64) -> Result<(), Box<
     shuffle(&mut order, seed);
     let mut experience = Experience::default();
     let began = Instant::now();
-    for mutant in order.into_iter().filter(|mutant| mutant["class"] == "switched") {
+    // Those with a build each come last.
+    order.retain(|mutant| mutant["class"] != "not viable");
+    order.sort_by_key(|mutant| mutant["class"] == "alone");
+    let mut alone = None;
+    for mutant in order {
         let name = mutant["name"].as_str().expect("a name");
+        if outcomes.contains_key(name) {
+            continue;
+        }
         if began.elapsed().as_secs() >= seconds {
             break;
         }
-        if !outcomes.contains_key(name) {
-            let started = Instant::now();
-            let (outcome, killer) = experience.try_mutant(mutant, &tests)?;
-            let took_s = started.elapsed().as_secs_f64();
-            writeln!(log, "{outcome}\t{killer}\t{took_s:.2}\t{name}")?;
-            outcomes.insert(name, outcome);
-        }
+        let started = Instant::now();
+        let (outcome, killer) = if mutant["class"] == "switched" {
+            experience.try_mutant(mutant, &tests)?
+        } else {
+            if alone.is_none() {
+                alone = Some(Alone::new(tree, &tests)?);
+            }
+            alone.as_ref().expect("it was just made").try_mutant(mutant)?
+        };
+        let took_s = started.elapsed().as_secs_f64();
+        writeln!(log, "{outcome}\t{killer}\t{took_s:.2}\t{name}")?;
+        outcomes.insert(name, outcome);
     }
-    for outcome in ["killed", "endless", "missed", "not reached"] {
+    for outcome in ["killed", "endless", "missed", "not reached", NOT_VIABLE] {
         println!("{outcome}: {}", outcomes.values().filter(|&&one| one == outcome).count());
     }
     Ok(())
@@ -154,19 +169,82 @@ impl Experience {
     }
 }
 
+/// Mutants that have a build each, in a copy of the tree without switches.
+struct Alone<'t> {
+    tree: PathBuf,
+    /// The quickest first: there is nothing else to go by.
+    tests: Vec<&'t Test>,
+}
+
+impl<'t> Alone<'t> {
+    fn new(tree: &Path, tests: &'t [Test]) -> Result<Self, Box<dyn Error>> {
+        let mut tests: Vec<&Test> = tests.iter().collect();
+        tests.sort_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s));
+        let alone = Self { tree: tree.join(ALONE), tests };
+        match alone.outcome()? {
+            ("missed", _) => Ok(alone),
+            (_, test) => Err(format!("alone and without a mutant it fails: {test}").into()),
+        }
+    }
+
+    fn try_mutant(&self, mutant: &Value) -> Result<(&'static str, &'t str), Box<dyn Error>> {
+        let text = |key: &str| mutant[key].as_str().expect("a string");
+        let at = |key: &str| mutant[key].as_u64().expect("a number") as usize;
+        let file = self.tree.join(text("file"));
+        let source = fs::read_to_string(&file)?;
+        let mut mutated = source.clone();
+        mutated.replace_range(at("start")..at("end"), text("replacement"));
+        fs::write(&file, mutated)?;
+        let outcome = self.outcome();
+        fs::write(&file, source)?;
+        outcome
+    }
+
+    /// What becomes of the tree as it is now, and by which test.
+    fn outcome(&self) -> Result<(&'static str, &'t str), Box<dyn Error>> {
+        let messages = cargo(&self.tree, "test --no-run")?;
+        if !messages.iter().any(|message| message["success"] == true) {
+            return Ok((NOT_VIABLE, ""));
+        }
+        let programs = programs(&messages);
+        for &test in &self.tests {
+            let is_own = |one: &&Value| target(&path(one, "path")) == target(&test.program);
+            let own = programs.iter().find(is_own);
+            let own = own.ok_or_else(|| format!("{} has no program", test.name))?;
+            let (program, directory) = (path(own, "path"), path(own, "directory"));
+            match (Test { program, directory, ..test.clone() }).run(&[])? {
+                Outcome::Passed => {}
+                Outcome::Failed => return Ok(("killed", &test.name)),
+                Outcome::Endless => return Ok(("endless", &test.name)),
+            }
+        }
+        Ok(("missed", ""))
+    }
+}
+
+/// A path that the build noted.
+fn path(program: &Value, key: &str) -> PathBuf {
+    PathBuf::from(program[key].as_str().expect("a path"))
+}
+
+/// What cargo calls what it built, before the hash.
+fn target(program: &Path) -> Option<&str> {
+    program.file_stem()?.to_str()?.rsplit_once('-').map(|(target, _)| target)
+}
+
 /// Every test, run without a mutant, which it must pass.
 fn tests(tree: &Path, state: &Value) -> Result<Vec<Test>, Box<dyn Error>> {
     let reached = tree.canonicalize()?.join("reached");
     let traced = [("MUTANT", TRACE), ("MUTANT_REACHED", reached.to_str().expect("UTF-8"))];
     let mut tests = Vec::new();
     for program in state["programs"].as_array().expect("a list") {
-        let path = |key: &str| PathBuf::from(program[key].as_str().expect("a path"));
-        let list = Command::new(path("path")).args(["--list", "--format", "terse"]).output()?;
+        let list =
+            Command::new(path(program, "path")).args(["--list", "--format", "terse"]).output()?;
         let list = String::from_utf8(list.stdout)?;
         for name in list.lines().filter_map(|line| line.strip_suffix(": test")) {
             let mut test = Test {
-                program: path("path"),
-                directory: path("directory"),
+                program: path(program, "path"),
+                directory: path(program, "directory"),
                 name: name.to_owned(),
                 may_panic: false,
                 cpu_s: 60.0,
