@@ -176,6 +176,52 @@ fn a_sensor_in_every_page_of_a_segment_of_the_default_size_is_found_by_its_index
     }
 }
 
+/// The same in a squeezed segment, where a list is cut at 2,048 pages.
+#[test]
+fn a_sensor_in_most_pages_of_a_squeezed_segment_is_found_by_its_index() {
+    let config = GatewayConfig {
+        pool_bytes: 64 << 10,
+        sector_bytes: Some(4_096),
+        segment_bytes: 14 << 20,
+        reserve_bytes: 0,
+        ..GatewayConfig::new(2)
+    };
+    let disk = FaultyDisk::over(MemoryDisk::default());
+    let mut gateway = Gateway::open(disk.clone(), &config).unwrap();
+    let register = |id| gateway.register(SensorConfig::event(SensorKey { source: 1, id })).unwrap();
+    let [busy, rare] = [1, 2].map(register);
+    let mut spills = 0;
+    while gateway.disk().segments < 4 {
+        for at in spills * 330..(spills + 1) * 330 {
+            gateway.append_event(busy, at as u32, at).unwrap();
+        }
+        gateway.append_event(rare, 7, spills).unwrap();
+        gateway.sync().unwrap();
+        spills += 1;
+    }
+    let mut now_ms = 0;
+    while gateway.disk().segments_squeezed < 1 {
+        now_ms += 10;
+        gateway.tick(now_ms);
+        assert!(now_ms < 1_000_000, "no segment is squeezed");
+    }
+    let squeezed = disk.memory().files().into_iter().find(|(name, _)| name.ends_with("-01.seg"));
+    let pages = squeezed.unwrap().1.len() / PAGE_BYTES;
+    assert!((2_200..3_000).contains(&pages), "{pages} pages");
+    let mut out = vec![Record::default(); 4_096];
+    for (sensor, records) in [(rare, spills), (busy, spills * 330)] {
+        let mut next = 0;
+        while let Some(token) = gateway.consume(sensor, &mut out).unwrap() {
+            for record in &out[..token.count() as usize] {
+                assert_eq!(record.seq, next);
+                next += 1;
+            }
+            gateway.ack(token).unwrap();
+        }
+        assert_eq!(next, records);
+    }
+}
+
 /// A squeeze goes on over several ticks. The segment that it reads is not erased meanwhile though nobody needs it
 /// any more, and nothing fails; all others are, but the newest.
 #[test]

@@ -1,6 +1,6 @@
 //! What waits in the buffer, and where it will stand.
 
-use super::{Appender, CHUNK_ROOM_MIN, PAGE_BYTES, PageInfo, Place};
+use super::{Appender, PAGE_BYTES, PageInfo, Place};
 use crate::{
     ClockKind,
     disk::{
@@ -26,6 +26,9 @@ fn place() -> Place {
     let info = PageInfo { lsn: 40, durable_lsn: 7, base_ms: 0, epoch: 1 };
     Place { seed: SegmentSeed::new(&[7; 16], 3, 0), page: 12, info }
 }
+
+/// What a page has for its chunks behind 16 B of header and the longest preamble, three varints of 10 B.
+const CHUNK_ROOM_MIN: usize = 4_096 - 16 - 30;
 
 /// A page that is being filled waits to be written like a complete one.
 #[test]

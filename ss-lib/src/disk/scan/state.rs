@@ -366,3 +366,6 @@ fn undefined(records: &RecordsChunk<'_>) -> SensorChunk {
         counts: super::super::chunk::LifeCounts::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! How far a chain's numbers may reach, and what the tests of its parts share.
 
-use super::{Chain, SPAN_MAX};
+use super::Chain;
 use crate::{
     AppendError, Sensor, SensorConfig, SensorKey, Timestamp,
     ram::{Backing, Config, Env, Inline, Store},
@@ -45,6 +45,8 @@ fn a_chain_costs_60_bytes() {
 }
 
 const FIRST_SEQ: u64 = (9 << 32) + 0x0010_0005;
+/// Less than 2^32 by as many records as the largest sector could hold.
+const SPAN_MAX: u64 = (1 << 32) - 1 - 1_024;
 
 /// What an add says that needs a new sector, if the sensor's first record lies `span` numbers back and the
 /// stored part of its number has these bits flipped.
@@ -63,11 +65,10 @@ fn added_behind(span: u64, flipped: u32) -> Result<u64, AppendError> {
 
 #[test]
 fn a_chain_whose_numbers_reach_as_far_as_32_bits_can_tell_takes_no_new_sector() {
-    let most = u64::from(SPAN_MAX);
-    for span in [1, 1_000, most - 1, most] {
+    for span in [1, 1_000, SPAN_MAX - 1, SPAN_MAX] {
         assert_eq!(added_behind(span, 0), Ok(FIRST_SEQ + span));
     }
-    for span in [most + 1, most + 2, most + 1_000] {
+    for span in [SPAN_MAX + 1, SPAN_MAX + 2, SPAN_MAX + 1_000] {
         assert_eq!(added_behind(span, 0), Err(AppendError::Full), "behind {span}");
     }
 }
@@ -77,7 +78,6 @@ fn a_chain_whose_numbers_reach_as_far_as_32_bits_can_tell_takes_no_new_sector() 
 #[test]
 fn a_rotten_number_does_not_stop_a_sensor() {
     assert_eq!(added_behind(3, 1 << 3), Ok(FIRST_SEQ + 3));
-    let most = u64::from(SPAN_MAX);
-    assert_eq!(added_behind(most, 1), Ok(FIRST_SEQ + most));
-    assert_eq!(added_behind(most + 1, 1), Err(AppendError::Full));
+    assert_eq!(added_behind(SPAN_MAX, 1), Ok(FIRST_SEQ + SPAN_MAX));
+    assert_eq!(added_behind(SPAN_MAX + 1, 1), Err(AppendError::Full));
 }

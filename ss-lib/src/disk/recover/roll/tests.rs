@@ -1,6 +1,6 @@
 //! Sensors are found from wherever the last one was.
 
-use super::{LEDGER_MAX, LossChunk, NEAR, Position, RecoveredSensor, Roll};
+use super::{LEDGER_MAX, LossChunk, NEAR, OpenError, Position, RecoveredSensor, Roll};
 use crate::{
     DropCause,
     disk::{LifeCounts, SensorChunk},
@@ -43,6 +43,25 @@ fn a_sensor_is_found_from_every_place() {
             assert_eq!(roll.find(10 * to + 1), Err(place + 1), "from {from}");
         }
     }
+}
+
+/// Bytes on disk decide how many sensors there seem to be: 2^16 are told apart, or as many as the store has
+/// places for, and one more is refused.
+#[test]
+fn more_sensors_than_can_be_told_apart_are_refused() {
+    for (places, most) in [(1, 1 << 16), (1 << 16, 1 << 16), ((1 << 16) + 1, (1 << 16) + 1)] {
+        assert_eq!(Roll::new(places).sensors_max, most);
+    }
+    let mut roll = Roll::new(1);
+    roll.sensors_max = 2;
+    for key in 0..3 {
+        roll.check().unwrap();
+        let at = roll.find(key).unwrap_err();
+        roll.add(at, sensor(key));
+    }
+    let refused = roll.check();
+    let expected = OpenError::TooManySensors { holding: 3, sensors_max: 2 };
+    assert_eq!(refused.unwrap_err().to_string(), expected.to_string());
 }
 
 /// Of one loss the longest that was told counts, and no more losses are kept than a ledger has room for.

@@ -1,6 +1,6 @@
 //! The walk that every other test trusts: a store that contradicts itself is found out, and how.
 
-use super::{Chain, ChainFault, Position};
+use super::{super::tests::rot, Chain, ChainFault, Position};
 use crate::{
     Record, Sensor, SensorConfig, SensorKey, Timestamp,
     ram::{
@@ -37,6 +37,27 @@ fn lose_a_sector(store: &mut Small, sensor: Sensor) {
             pool.holders.sub(sensor.0, 1);
         });
     });
+}
+
+/// A look at what comes next steps over sectors that rotted, as consuming does, and drops nothing.
+#[test]
+fn a_peek_steps_over_what_rotted() {
+    let (mut store, [sensor, _]) = used();
+    let next = |store: &Small| store.peek(sensor).unwrap().map(|record| record.seq);
+    assert_eq!(next(&store), Some(20));
+    for (nth, seq) in [(1, 24), (2, 36)] {
+        rot(&mut store, sensor, nth, 7, 1);
+        assert_eq!(next(&store), Some(seq));
+        assert_eq!(store.stats(sensor).unwrap().unsent, 40);
+    }
+    let mut out = [Record::default(); 5];
+    assert_eq!(store.peek_batch(sensor, &mut out), Ok(5));
+    assert_eq!(out.map(|record| record.seq), [36, 37, 38, 39, 40]);
+    assert_eq!(store.peek_batch(sensor, &mut []), Ok(0));
+    for nth in [3, 4] {
+        rot(&mut store, sensor, nth, 7, 1);
+    }
+    assert_eq!(next(&store), None);
 }
 
 /// What the walk says of a chain that was tampered with; `tamper` is given a sector of the other one's.
